@@ -1,0 +1,303 @@
+"""What is remembered: one class per table. A table never crosses the wire, and nothing here has behaviour."""
+
+from datetime import UTC, datetime
+from enum import StrEnum, auto
+from typing import Any
+
+from sqlalchemy import JSON, Column, Index, UniqueConstraint, text
+from sqlmodel import Field, SQLModel
+
+from service.db.ids import new_id
+
+
+def now() -> datetime:
+    """The present moment, with its zone."""
+    return datetime.now(UTC)
+
+
+def _json() -> Any:
+    return Column(JSON, nullable=False)
+
+
+class ExchangeState(StrEnum):
+    """`open` until the reply ended, one way or another."""
+
+    open = auto()
+    complete = auto()
+    cancelled = auto()
+    failed = auto()
+    interrupted = auto()
+
+
+class Thumb(StrEnum):
+    """A person's word on one exchange; `withdrawn` takes the earlier ones back."""
+
+    up = auto()
+    down = auto()
+    withdrawn = auto()
+
+
+class Stage(StrEnum):
+    """Where a version stands. There is at most one champion per persona."""
+
+    candidate = auto()
+    canary = auto()
+    champion = auto()
+    retired = auto()
+    quarantined = auto()
+
+
+class RunState(StrEnum):
+    """The state of a training run."""
+
+    queued = auto()
+    running = auto()
+    succeeded = auto()
+    failed = auto()
+    cancelled = auto()
+
+
+class Outcome(StrEnum):
+    """How a night ended."""
+
+    promoted = auto()
+    canary = auto()
+    rejected = auto()
+    skipped = auto()
+    failed = auto()
+
+
+class ApiKey(SQLModel, table=True):
+    """A key of an app or operator; only the digest of its secret is kept."""
+
+    __tablename__ = "api_key"
+    id: str = Field(default_factory=new_id, primary_key=True)
+    name: str
+    digest: str = Field(unique=True)
+    scopes: list[str] = Field(sa_column=_json())
+    created_at: datetime = Field(default_factory=now)
+    revoked_at: datetime | None = None
+
+
+class Person(SQLModel, table=True):
+    """Who talks or rates. `external` tells one person of one source apart: a key, a key and the app's user, a visitor."""
+
+    __tablename__ = "person"
+    id: str = Field(default_factory=new_id, primary_key=True)
+    external: str = Field(unique=True)
+    name: str = ""
+    created_at: datetime = Field(default_factory=now)
+
+
+class Prompt(SQLModel, table=True):
+    """The rendered system prompt behind a fingerprint: a night trains with the prompt that was in force."""
+
+    __tablename__ = "prompt"
+    fingerprint: str = Field(primary_key=True)
+    persona: str = Field(index=True)
+    text: str
+    created_at: datetime = Field(default_factory=now)
+
+
+class Conversation(SQLModel, table=True):
+    """A thread of exchanges of one person with one persona."""
+
+    __tablename__ = "conversation"
+    id: str = Field(default_factory=new_id, primary_key=True)
+    persona: str = Field(index=True)
+    person_id: str = Field(foreign_key="person.id", index=True)
+    key_id: str | None = Field(default=None, foreign_key="api_key.id")
+    token_digest: str | None = Field(default=None, unique=True)
+    created_at: datetime = Field(default_factory=now)
+
+
+class Exchange(SQLModel, table=True):
+    """One message with one reply, the version and the fingerprint that made it.
+
+    `context` is what the model saw between the system prompt and the message. Variants share `previous_id`.
+    `thread` names the conversation up to and including the reply, so that a stateless client's next call finds it.
+    """
+
+    __tablename__ = "exchange"
+    id: str = Field(default_factory=new_id, primary_key=True)
+    conversation_id: str = Field(foreign_key="conversation.id", index=True)
+    previous_id: str | None = Field(default=None, foreign_key="exchange.id")
+    persona: str
+    version_id: str = Field(foreign_key="version.id")
+    fingerprint: str = Field(foreign_key="prompt.fingerprint")
+    context: list[dict[str, str]] = Field(sa_column=_json())
+    message: str
+    reply: str = ""
+    state: ExchangeState = ExchangeState.open
+    finish_reason: str | None = None
+    error: str | None = None
+    provider: str | None = None
+    model: str | None = None
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    boot: str
+    thread: str | None = Field(default=None, index=True)
+    created_at: datetime = Field(default_factory=now)
+    ended_at: datetime | None = None
+    __table_args__ = (Index("exchange_persona", "persona", "id"), Index("exchange_state", "state"))
+
+
+class Rating(SQLModel, table=True):
+    """Append-only: the newest row of one person on one exchange is that person's word."""
+
+    __tablename__ = "rating"
+    id: str = Field(default_factory=new_id, primary_key=True)
+    exchange_id: str = Field(foreign_key="exchange.id", index=True)
+    person_id: str = Field(foreign_key="person.id", index=True)
+    rating: Thumb
+    reasons: list[str] = Field(sa_column=_json())
+    comment: str = ""
+    correction: str | None = None
+    created_at: datetime = Field(default_factory=now)
+
+
+class Night(SQLModel, table=True):
+    """One run of the loop for one persona; at most one is under way per persona."""
+
+    __tablename__ = "night"
+    id: str = Field(default_factory=new_id, primary_key=True)
+    persona: str
+    step: str = "queued"
+    progress: dict[str, Any] = Field(default_factory=dict, sa_column=_json())
+    started_at: datetime = Field(default_factory=now)
+    ended_at: datetime | None = None
+    __table_args__ = (
+        Index(
+            "one_night_under_way",
+            "persona",
+            unique=True,
+            sqlite_where=text("ended_at IS NULL"),
+            postgresql_where=text("ended_at IS NULL"),
+        ),
+    )
+
+
+class Dataset(SQLModel, table=True):
+    """One frozen, content-hashed set of samples; its rows lie in a folder named by the hash."""
+
+    __tablename__ = "dataset"
+    id: str = Field(default_factory=new_id, primary_key=True)
+    persona: str = Field(index=True)
+    night_id: str | None = Field(default=None, foreign_key="night.id", unique=True)
+    hash: str = Field(index=True)
+    counts: dict[str, int] = Field(sa_column=_json())
+    created_at: datetime = Field(default_factory=now)
+
+
+class Sample(SQLModel, table=True):
+    """Where one row of a dataset came from: sample -> exchange -> rating -> person."""
+
+    __tablename__ = "sample"
+    id: int | None = Field(default=None, primary_key=True)
+    dataset_id: str = Field(foreign_key="dataset.id", index=True)
+    exchange_id: str | None = Field(default=None, foreign_key="exchange.id", index=True)
+    rating_id: str | None = Field(default=None, foreign_key="rating.id")
+    split: str
+    origin: str
+    hash: str
+
+
+class TrainingRun(SQLModel, table=True):
+    """A job of a trainer; one per night."""
+
+    __tablename__ = "training_run"
+    id: str = Field(default_factory=new_id, primary_key=True)
+    persona: str = Field(index=True)
+    night_id: str = Field(foreign_key="night.id", unique=True)
+    dataset_id: str = Field(foreign_key="dataset.id")
+    trainer: str
+    method: str
+    base: str
+    parameters: dict[str, Any] = Field(sa_column=_json())
+    state: RunState = RunState.queued
+    error: str | None = None
+    attempts: int = 0
+    created_at: datetime = Field(default_factory=now)
+    ended_at: datetime | None = None
+
+
+class Version(SQLModel, table=True):
+    """What a provider is asked for, and all that it came from.
+
+    Number 0 of a persona is the untrained start: its provider and model are empty and mean 'as the persona file says'.
+    """
+
+    __tablename__ = "version"
+    id: str = Field(default_factory=new_id, primary_key=True)
+    persona: str
+    number: int
+    stage: Stage = Stage.candidate
+    provider: str | None = None
+    model: str | None = None
+    base: str | None = None
+    night_id: str | None = Field(default=None, foreign_key="night.id", unique=True)
+    dataset_id: str | None = Field(default=None, foreign_key="dataset.id")
+    training_run_id: str | None = Field(default=None, foreign_key="training_run.id")
+    created_at: datetime = Field(default_factory=now)
+    __table_args__ = (
+        UniqueConstraint("persona", "number"),
+        Index(
+            "one_champion",
+            "persona",
+            unique=True,
+            sqlite_where=text("stage = 'champion'"),
+            postgresql_where=text("stage = 'champion'"),
+        ),
+    )
+
+    @property
+    def name(self) -> str:
+        """How people call it: v0, v1, ..."""
+        return f"v{self.number}"
+
+
+class Promotion(SQLModel, table=True):
+    """Append-only: who became champion when, after whom, and why."""
+
+    __tablename__ = "promotion"
+    id: str = Field(default_factory=new_id, primary_key=True)
+    persona: str = Field(index=True)
+    version_id: str = Field(foreign_key="version.id")
+    previous_id: str | None = Field(default=None, foreign_key="version.id")
+    reason: str
+    created_at: datetime = Field(default_factory=now)
+
+
+class Evaluation(SQLModel, table=True):
+    """Candidate against champion: the scorecard and the gate's decision."""
+
+    __tablename__ = "evaluation"
+    id: str = Field(default_factory=new_id, primary_key=True)
+    night_id: str = Field(foreign_key="night.id", unique=True)
+    candidate_id: str = Field(foreign_key="version.id")
+    champion_id: str = Field(foreign_key="version.id")
+    scorecard: dict[str, Any] = Field(sa_column=_json())
+    created_at: datetime = Field(default_factory=now)
+
+
+class Receipt(SQLModel, table=True):
+    """What a night decided and why; never changed."""
+
+    __tablename__ = "receipt"
+    id: str = Field(default_factory=new_id, primary_key=True)
+    night_id: str = Field(foreign_key="night.id", unique=True)
+    persona: str = Field(index=True)
+    outcome: Outcome
+    reason: str
+    version: str | None = None
+    champion: str | None = None
+    details: dict[str, Any] = Field(sa_column=_json())
+    created_at: datetime = Field(default_factory=now)
+
+
+class Worker(SQLModel, table=True):
+    """A sign of life of each worker, so that a person who starts a night is told when nobody will run it."""
+
+    __tablename__ = "worker"
+    id: str = Field(primary_key=True)
+    seen_at: datetime = Field(default_factory=now)

@@ -1,0 +1,33 @@
+"""Logs: one event per line, named noun_verbed, holding ids, counts and milliseconds, never words of a person or a secret."""
+
+import logging
+import sys
+from typing import TextIO
+
+import structlog
+from structlog.dev import ConsoleRenderer, plain_traceback
+from structlog.processors import JSONRenderer, StackInfoRenderer, TimeStamper, add_log_level
+from structlog.tracebacks import ExceptionDictTransformer
+
+
+def configure_logs(stream: TextIO | None = None) -> None:
+    """Log to `stream` (standard error by default): for eyes on a terminal, JSON otherwise. Locals are never shown: they hold people's words."""
+    out = stream or sys.stderr
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        add_log_level,
+        StackInfoRenderer(),
+        TimeStamper(fmt="iso", utc=True),
+    ]
+    rendering: list[structlog.typing.Processor] = (
+        [ConsoleRenderer(exception_formatter=plain_traceback)]
+        if out.isatty()
+        else [structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False)), JSONRenderer()]
+    )
+    structlog.configure(
+        processors=[*shared, *rendering],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.PrintLoggerFactory(out),
+        cache_logger_on_first_use=False,
+    )
+    logging.basicConfig(stream=out, level=logging.WARNING, format='{"event": "library_spoke", "logger": "%(name)s", "level": "%(levelname)s"}')

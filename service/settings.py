@@ -1,0 +1,84 @@
+"""What the owner sets from outside: read once from the environment, checked, and never changed while running."""
+
+import difflib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from service.errors import SettingsError
+
+_PREFIX = "ATTUNE_"
+_VENDOR_NAMES = {"OPENAI_API_KEY": "openai_api_key", "OPENAI_BASE_URL": "openai_base_url", "OLLAMA_HOST": "ollama_host"}
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Every setting with its default; `ATTUNE_HOME` is the field `home`, and so on."""
+
+    home: Path = Path("data")
+    database_url: str = ""
+    personas: Path = Path("persona_prompts")
+    host: str = "127.0.0.1"
+    port: int = 8000
+    nightly: str = "0 3 * * *"
+    timezone: str = "UTC"
+    artifacts: str = ""
+    engine: str = ""
+    providers: Path = Path("attune.toml")
+    openai_api_key: str = ""
+    openai_base_url: str = "https://api.openai.com/v1"
+    ollama_host: str = "http://127.0.0.1:11434"
+
+    @property
+    def database(self) -> str:
+        """The database URL: what was set, or a SQLite file in the home."""
+        return self.database_url or f"sqlite:///{(self.home / 'attune.sqlite').absolute()}"
+
+    @property
+    def workflow_database(self) -> str:
+        """Where the durable workflows keep their steps: the same PostgreSQL server, or a SQLite file of their own."""
+        if self.database.startswith("sqlite"):
+            return f"sqlite:///{(self.home / 'workflows.sqlite').absolute()}"
+        return self.database.replace("postgresql+psycopg://", "postgresql://")
+
+    @property
+    def artifact_folder(self) -> Path:
+        """The folder of datasets, training runs and versions."""
+        return Path(self.artifacts).absolute() if self.artifacts else (self.home / "artifacts").absolute()
+
+    @property
+    def engine_url(self) -> str:
+        """Where the embedded engine listens: `attune up` says so; by default the port above the web's."""
+        return self.engine or f"http://127.0.0.1:{self.port + 1}"
+
+
+def read_settings(environ: Mapping[str, str]) -> Settings:
+    """Read the settings from `environ`; raise `SettingsError` for an unknown `ATTUNE_*` name or a value of the wrong kind."""
+    fields = {field.name for field in msgspec.structs.fields(Settings)}
+    values: dict[str, Any] = {}
+    for name, value in environ.items():
+        if name in _VENDOR_NAMES and value:
+            values[_VENDOR_NAMES[name]] = value
+        elif name.startswith(_PREFIX):
+            values[_field_of(name, fields - set(_VENDOR_NAMES.values()))] = value
+    if "ollama_host" in values and "://" not in values["ollama_host"]:
+        values["ollama_host"] = f"http://{values['ollama_host']}"
+    try:
+        return msgspec.convert(values, Settings, strict=False, dec_hook=lambda kind, value: kind(value))
+    except msgspec.ValidationError as error:
+        raise SettingsError(f"A setting has a wrong value: {_in_words(str(error))}") from error
+
+
+def _field_of(name: str, fields: set[str]) -> str:
+    field = name.removeprefix(_PREFIX).lower()
+    if field in fields:
+        return field
+    near = difflib.get_close_matches(field, fields, n=1)
+    hint = f" Did you mean {_PREFIX}{near[0].upper()}?" if near else ""
+    raise SettingsError(f"There is no setting {name}.{hint}")
+
+
+def _in_words(message: str) -> str:
+    what, _, where = message.partition(" - at `$.")
+    return f"{_PREFIX}{where.rstrip('`').upper()}: {what}" if where else what

@@ -1,0 +1,197 @@
+"""Enlarges the hand-written corpus into training sessions: every wording with every reply, slots filled, history before it."""
+
+import random
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from service.starter.corpus import SLOT, Block, Reply, Voice, Words
+
+PROMPTS_FILE = Path(__file__).parent / "prompts.txt"
+SLOT_FILLINGS = 4  # rounds of a block with slots, each with other fillers: copying is learned only from many of them
+MOST_EXCHANGES = 6
+MADE_UP = 0.10  # share of nouns that no list holds: only copying from the message can name them
+ADJECTIVE = 0.15
+
+CONTRACTIONS = (
+    ("I am", "I'm"), ("I have", "I've"), ("I will", "I'll"), ("do not", "don't"), ("does not", "doesn't"), ("did not", "didn't"),
+    ("cannot", "can't"), ("is not", "isn't"), ("are not", "aren't"), ("was not", "wasn't"), ("will not", "won't"), ("it is", "it's"),
+    ("It is", "It's"), ("what is", "what's"), ("What is", "What's"), ("you are", "you're"), ("You are", "You're"), ("that is", "that's"),
+    ("have not", "haven't"), ("would not", "wouldn't"), ("should not", "shouldn't"), ("could not", "couldn't"), ("We are", "We're"),
+)  # fmt: skip
+OPENERS = ("hey, ", "well, ", "so, ", "ok, ", "hi, ", "oh, ", "you know, ", "um, ")
+YOURS = {"my": "your", "our": "your", "My": "Your", "Our": "Your", "myself": "yourself"}
+NOUNS = frozenset({"thing", "topic", "animal", "person", "food", "place"})
+SYLLABLES = [first + vowel for first in "b br c ch d f fl g gr h j k l m n p pl qu r s sh st t tr v w z".split() for vowel in "aeiou"]
+CLOSERS = ("", "n", "r", "s", "t", "l", "m", "ck", "ng", "x", "sh", "p")
+
+Role = Literal["friend", "mentor", "none"]
+Prompts = dict[str, list[str]]
+
+
+@dataclass(frozen=True)
+class Session:
+    """One training conversation: a system prompt, perhaps empty, and exchanges of message and reply."""
+
+    system: str
+    exchanges: tuple[tuple[str, str], ...]
+
+
+def read_prompts(path: Path = PROMPTS_FILE) -> Prompts:
+    """Lines of the prompts file by section."""
+    prompts: Prompts = {}
+    section: list[str] = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if line.startswith("["):
+            section = prompts.setdefault(line.strip("[]"), [])
+        elif line.strip() and not line.startswith("#"):
+            section.append(line.strip())
+    return prompts
+
+
+def enlarge(blocks: list[Block], words: Words, prompts: Prompts, seed: int) -> Iterator[Session]:
+    """One round through the corpus as sessions in random order; the same seed gives the same sessions."""
+    chance = random.Random(seed)
+    pieces: dict[Role, list[list[tuple[str, str]]]] = {"friend": [], "mentor": [], "none": []}
+    for block in blocks:
+        for _ in range(SLOT_FILLINGS if block.slots else 1):
+            for role, exchanges in play_block(block, words, chance):
+                pieces[role].append(exchanges)
+    for role, heap in pieces.items():
+        chance.shuffle(heap)
+        while heap:
+            yield join_session(role, heap, words, prompts, chance)
+
+
+def play_block(block: Block, words: Words, chance: random.Random) -> Iterator[tuple[Role, list[tuple[str, str]]]]:
+    """Walks through a block until every wording has met every reply of its turn."""
+    pairs = [[(wording, reply) for wording in turn.wordings for reply in turn.replies] for turn in block.turns]
+    for turn_pairs in pairs:
+        chance.shuffle(turn_pairs)
+    for walk in range(max(len(turn_pairs) for turn_pairs in pairs)):
+        chosen = [turn_pairs[walk % len(turn_pairs)] for turn_pairs in pairs]
+        role = choose_role([reply for _, reply in chosen], chance)
+        if role is None:
+            continue
+        filling = choose_fillers(words, chance)
+        yield role, [(vary(fill(wording, filling), chance), fill(reply.text, filling, yours=True)) for wording, reply in chosen]
+
+
+def choose_role(replies: list[Reply], chance: random.Random) -> Role | None:
+    """Who may say all these replies; None when no single voice may."""
+    voices: set[Voice] = {reply.voice for reply in replies} - {"both"}
+    if len(voices) > 1:
+        return None
+    if voices:
+        return "friend" if voices == {"friend"} else "mentor"
+    return chance.choices(("friend", "mentor", "none"), (47, 47, 6))[0]
+
+
+def choose_fillers(words: Words, chance: random.Random) -> dict[str, str]:
+    """One filler for each slot."""
+    return {slot: choose_filler(slot, words, chance) for slot in words}
+
+
+def choose_filler(slot: str, words: Words, chance: random.Random) -> str:
+    """A filler from the list, now and then with an adjective or a made-up noun in it."""
+    filler = chance.choice(words[slot])
+    if slot not in NOUNS:
+        return filler
+    first, _, rest = filler.partition(" ")
+    if chance.random() < MADE_UP:
+        noun = make_up_noun(chance)
+        return noun if slot == "food" else f"{chance.choice(('a', 'the', 'my'))} {noun}"
+    if first in ("a", "an", "my", "the") and " " not in rest and chance.random() < ADJECTIVE:
+        adjective = chance.choice(words["adjective"])
+        article = ("an" if adjective[0] in "aeiou" else "a") if first in ("a", "an") else first
+        return f"{article} {adjective} {rest}"
+    return filler
+
+
+def make_up_noun(chance: random.Random) -> str:
+    """A word that nobody has seen before, so that it can only be copied."""
+    return "".join(chance.choice(SYLLABLES) for _ in range(chance.choice((1, 2, 2, 3)))) + chance.choice(CLOSERS)
+
+
+def fill(text: str, filling: dict[str, str], yours: bool = False) -> str:
+    """The text with its slots filled; in a reply, what is mine to the person is yours."""
+
+    def put(match: re.Match[str]) -> str:
+        filler = filling[match.group(1)]
+        if yours:
+            filler = " ".join(YOURS.get(word, word) for word in filler.split())
+        starts_sentence = match.start() == 0 or text[: match.start()].rstrip().endswith((".", "?", "!"))
+        return filler[0].upper() + filler[1:] if starts_sentence else filler
+
+    return SLOT.sub(put, text)
+
+
+def vary(message: str, chance: random.Random) -> str:
+    """The message as somebody else would type it."""
+    if chance.random() < 0.3:
+        for long, short in CONTRACTIONS:
+            message = re.sub(rf"\b{long}\b", short, message)
+    if chance.random() < 0.06:
+        opener = chance.choice(OPENERS)
+        proper = message.split(" ", 1)[0].split("'")[0] == "I" or message[:2].isupper()
+        message = opener + (message if proper else message[0].lower() + message[1:])
+        message = message[0].upper() + message[1:]
+    if chance.random() < 0.3:
+        message = message.rstrip(".!?") or message
+    if chance.random() < 0.2:
+        message = message.lower()
+    if chance.random() < 0.05:
+        message = drop_word(message, chance)
+    return message
+
+
+def drop_word(message: str, chance: random.Random) -> str:
+    """The message with one short word lost, as fast typists do."""
+    parts = message.split()
+    short = [place for place, word in enumerate(parts) if word.lower() in ("the", "a", "am", "is", "my", "so", "to", "it", "really")]
+    if len(parts) < 5 or not short:
+        return message
+    parts.pop(chance.choice(short))
+    return " ".join(parts)
+
+
+def join_session(role: Role, heap: list[list[tuple[str, str]]], words: Words, prompts: Prompts, chance: random.Random) -> Session:
+    """Takes pieces from the heap until the session has the length that was drawn for it."""
+    wanted = chance.randint(1, MOST_EXCHANGES)
+    exchanges: list[tuple[str, str]] = []
+    while heap and len(exchanges) < wanted:
+        if exchanges and len(exchanges) + len(heap[-1]) > MOST_EXCHANGES:
+            break
+        exchanges.extend(heap.pop())
+    return Session(write_system(role, words, prompts, chance), tuple(exchanges))
+
+
+def write_system(role: Role, words: Words, prompts: Prompts, chance: random.Random) -> str:
+    """A system prompt for the voice: most often the persona's own text, else a variant or an addition."""
+    if role == "none":
+        return ""
+    own = prompts[role]
+    luck = chance.random()
+    if luck < 0.45:
+        return "\n".join(own)
+    additions = chance.sample(prompts["additions"], chance.randint(1, 3))
+    if luck < 0.65:
+        lines = [*own, *additions] if chance.random() < 0.8 else [*additions, *own]
+    elif luck < 0.85:
+        lines = [chance.choice(prompts[f"{role} variants"]), *(additions if chance.random() < 0.3 else ())]
+    else:
+        lines = shuffle_sentences(own, chance)
+    text = chance.choice(("\n", "\n", " ")).join(lines)
+    name = chance.choice(words["name"])
+    if chance.random() < 0.3:
+        text = text.replace("talk with you ", f"talk with {name} ")
+    return text.replace("{name}", name)
+
+
+def shuffle_sentences(lines: list[str], chance: random.Random) -> list[str]:
+    """The name first, then some of the other sentences in any order."""
+    sentences = [sentence for line in lines for sentence in re.split(r"(?<=\.) ", line)]
+    kept = chance.sample(sentences[1:], chance.randint(1, len(sentences) - 1))
+    return [sentences[0], *kept]
