@@ -1,6 +1,7 @@
 """Logs: one event per line, named noun_verbed, holding ids, counts and milliseconds, never words of a person or a secret."""
 
 import logging
+import os
 import sys
 from typing import TextIO
 
@@ -11,7 +12,10 @@ from structlog.tracebacks import ExceptionDictTransformer
 
 
 def configure_logs(stream: TextIO | None = None) -> None:
-    """Log to `stream` (standard error by default): for eyes on a terminal, JSON otherwise. Locals are never shown: they hold people's words."""
+    """Log to `stream` (standard error by default): for eyes on a terminal, JSON otherwise.
+
+    Tracebacks never show locals: those hold people's words and secrets.
+    """
     out = stream or sys.stderr
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -21,7 +25,7 @@ def configure_logs(stream: TextIO | None = None) -> None:
     ]
     rendering: list[structlog.typing.Processor] = (
         [ConsoleRenderer(exception_formatter=plain_traceback)]
-        if out.isatty()
+        if out.isatty() or os.environ.get("FORCE_COLOR")
         else [structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False)), JSONRenderer()]
     )
     structlog.configure(
@@ -30,4 +34,18 @@ def configure_logs(stream: TextIO | None = None) -> None:
         logger_factory=structlog.PrintLoggerFactory(out),
         cache_logger_on_first_use=False,
     )
-    logging.basicConfig(stream=out, level=logging.WARNING, format='{"event": "library_spoke", "logger": "%(name)s", "level": "%(levelname)s"}')
+    logging.basicConfig(handlers=[_Libraries()], level=logging.WARNING, force=True)
+
+
+class _Libraries(logging.Handler):
+    """Passes on what libraries log. Only their own words: the arguments of a message may hold a person's."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        words = str(record.msg)
+        structlog.get_logger().log(
+            record.levelno,
+            "library_spoke",
+            logger=record.name,
+            message=words if record.name.startswith("uvicorn") else words[:200],
+            exc_info=record.exc_info,
+        )

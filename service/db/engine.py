@@ -59,7 +59,7 @@ def _begin(connection: Connection) -> None:
 
 @contextmanager
 def transaction(engine: Engine) -> Iterator[Session]:
-    """One unit of work that writes: committed at the end, rolled back on any error; raise `Unavailable` when the storage does not answer."""
+    """One unit of work that writes: committed at the end, rolled back on any error; raise `Unavailable` when the storage fails."""
     try:
         with Session(engine, expire_on_commit=False) as session, session.begin():
             yield session

@@ -1,4 +1,4 @@
-"""Identifiers: 128 bits, 48 of them the time, so that sorting by id is sorting by age (the layout of UUIDv7, RFC 9562, without its dashes)."""
+"""Identifiers of 128 bits, 48 of them the time, so that sorting by id is sorting by age (as UUIDv7 does, RFC 9562 section 5.7)."""
 
 import secrets
 import time

@@ -91,8 +91,8 @@ class Journal:
                 outcomes = [(item, *_attempt(session, item.work)) for item in batch]
         except Exception as error:
             outcomes = [(item, None, error) for item in batch]
-        for item, result, error in outcomes:
-            item.loop.call_soon_threadsafe(_settle, item.future, result, error)
+        for item, result, failure in outcomes:
+            item.loop.call_soon_threadsafe(_settle, item.future, result, failure)
 
 
 def _attempt(session: Session, work: Work[Any]) -> tuple[Any, BaseException | None]:

@@ -10,8 +10,9 @@ from typing import Literal
 from service.starter.corpus import SLOT, Block, Reply, Voice, Words
 
 PROMPTS_FILE = Path(__file__).parent / "prompts.txt"
-SLOT_FILLINGS = 4  # rounds of a block with slots, each with other fillers: copying is learned only from many of them
+SLOT_FILLINGS = 3  # rounds of a block with slots, each with other fillers: copying is learned only from many of them
 MOST_EXCHANGES = 6
+LENGTHS = (2, 1, 1, 2, 3, 4)  # long sessions more often: fewer tokens are spent on repeating the system prompt
 MADE_UP = 0.10  # share of nouns that no list holds: only copying from the message can name them
 ADJECTIVE = 0.15
 
@@ -24,7 +25,7 @@ CONTRACTIONS = (
 OPENERS = ("hey, ", "well, ", "so, ", "ok, ", "hi, ", "oh, ", "you know, ", "um, ")
 YOURS = {"my": "your", "our": "your", "My": "Your", "Our": "Your", "myself": "yourself"}
 NOUNS = frozenset({"thing", "topic", "animal", "person", "food", "place"})
-SYLLABLES = [first + vowel for first in "b br c ch d f fl g gr h j k l m n p pl qu r s sh st t tr v w z".split() for vowel in "aeiou"]
+SYLLABLES = [first + vowel for first in ["b", "br", "c", "ch", "d", "f", "fl", "g", "gr", "h", "j", "k", "l", "m", "n", "p", "pl", "qu", "r", "s", "sh", "st", "t", "tr", "v", "w", "z"] for vowel in "aeiou"]
 CLOSERS = ("", "n", "r", "s", "t", "l", "m", "ck", "ng", "x", "sh", "p")
 
 Role = Literal["friend", "mentor", "none"]
@@ -73,10 +74,20 @@ def play_block(block: Block, words: Words, chance: random.Random) -> Iterator[tu
     for walk in range(max(len(turn_pairs) for turn_pairs in pairs)):
         chosen = [turn_pairs[walk % len(turn_pairs)] for turn_pairs in pairs]
         role = choose_role([reply for _, reply in chosen], chance)
-        if role is None:
+        if role is None or names_unsaid(chosen):
             continue
         filling = choose_fillers(words, chance)
         yield role, [(vary(fill(wording, filling), chance), fill(reply.text, filling, yours=True)) for wording, reply in chosen]
+
+
+def names_unsaid(chosen: list[tuple[str, Reply]]) -> bool:
+    """Whether a reply names a filler that the person did not say before it: nothing could be copied there."""
+    said: set[str] = set()
+    for wording, reply in chosen:
+        said |= set(SLOT.findall(wording))
+        if not said.issuperset(SLOT.findall(reply.text)):
+            return True
+    return False
 
 
 def choose_role(replies: list[Reply], chance: random.Random) -> Role | None:
@@ -159,7 +170,7 @@ def drop_word(message: str, chance: random.Random) -> str:
 
 def join_session(role: Role, heap: list[list[tuple[str, str]]], words: Words, prompts: Prompts, chance: random.Random) -> Session:
     """Takes pieces from the heap until the session has the length that was drawn for it."""
-    wanted = chance.randint(1, MOST_EXCHANGES)
+    wanted = chance.choices(range(1, MOST_EXCHANGES + 1), LENGTHS)[0]
     exchanges: list[tuple[str, str]] = []
     while heap and len(exchanges) < wanted:
         if exchanges and len(exchanges) + len(heap[-1]) > MOST_EXCHANGES:
@@ -174,12 +185,12 @@ def write_system(role: Role, words: Words, prompts: Prompts, chance: random.Rand
         return ""
     own = prompts[role]
     luck = chance.random()
-    if luck < 0.45:
+    if luck < 0.40:
         return "\n".join(own)
     additions = chance.sample(prompts["additions"], chance.randint(1, 3))
-    if luck < 0.65:
+    if luck < 0.56:
         lines = [*own, *additions] if chance.random() < 0.8 else [*additions, *own]
-    elif luck < 0.85:
+    elif luck < 0.82:
         lines = [chance.choice(prompts[f"{role} variants"]), *(additions if chance.random() < 0.3 else ())]
     else:
         lines = shuffle_sentences(own, chance)

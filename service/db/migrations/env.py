@@ -3,7 +3,7 @@
 from alembic import context
 from sqlmodel import SQLModel
 
-from service.db import tables as tables
+import service.db.tables  # noqa: F401  # so that the metadata knows every table
 
 connection = context.config.attributes["connection"]
 context.configure(connection=connection, target_metadata=SQLModel.metadata, render_as_batch=True)

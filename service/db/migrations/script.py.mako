@@ -4,8 +4,8 @@ Revision: ${up_revision}, after: ${down_revision}
 """
 
 import sqlalchemy as sa
-import sqlmodel
 from alembic import op
+from sqlmodel.sql.sqltypes import UTCDateTime
 ${imports if imports else ""}
 
 revision = ${repr(up_revision)}

@@ -1,0 +1,62 @@
+"""The root of the command line: commands are imported when they are used, and every error becomes a sentence and an exit code."""
+
+import importlib
+import sys
+from collections.abc import Sequence
+
+import rich_click as click
+from click.exceptions import Abort, ClickException, Exit
+
+from service.errors import AttuneError
+
+_COMMANDS = {
+    "up": "service.cli.up:up",
+    "serve": "service.web.serve:serve",
+    "worker": "service.cli.worker:worker",
+    "nightly": "service.cli.nightly:nightly",
+    "persona": "service.cli.persona:persona",
+    "exchanges": "service.cli.exchanges:exchanges",
+    "model": "service.cli.model:model",
+    "keys": "service.cli.keys:keys",
+    "db": "service.cli.db:db",
+    "version": "service.cli.version:version",
+}
+
+
+class _Commands(click.RichGroup):
+    """A group that knows its commands by name and imports the one that is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module, _, name = _COMMANDS[cmd_name].partition(":")
+        found: click.Command = getattr(importlib.import_module(module), name)
+        return found
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+def attune() -> None:
+    """A chat persona that learns from its ratings overnight, and proves the new version better before it serves it.
+
+    Exit codes: 0 ok, 1 failure, 2 usage, 3 not found, 4 not permitted, 5 unreachable, 6 gate or check failed, 7 conflict.
+    """
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run a command; return its exit code."""
+    try:
+        code = attune.main(args=list(arguments), prog_name="attune", standalone_mode=False)
+    except AttuneError as error:
+        print(f"attune: {error.message}", file=sys.stderr)
+        return error.exit_code
+    except Exit as error:
+        return error.exit_code
+    except Abort:
+        return 130
+    except ClickException as error:
+        error.show()
+        return error.exit_code
+    return code if isinstance(code, int) else 0

@@ -1,0 +1,113 @@
+"""`attune nightly`: run a night now and wait for its receipt."""
+
+import time
+from typing import Any
+
+import rich_click as click
+from click.exceptions import Exit
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from sqlalchemy import Engine
+from sqlmodel import select
+
+from service import ledger
+from service.cli.output import as_json, database, settings, show_json
+from service.db.engine import reading, transaction
+from service.db.tables import Night, Outcome, Receipt
+from service.errors import Conflict, Unavailable
+from service.personas.shelf import read_personas
+
+_POLL_SECONDS = 0.5
+_STEPS = ("queued", "freeze", "train", "host", "evaluate", "decide")
+_EXIT = {Outcome.promoted: 0, Outcome.canary: 0, Outcome.rejected: 6, Outcome.skipped: 6, Outcome.failed: 1}
+
+
+@click.command()
+@click.argument("persona")
+@click.option("--wait", is_flag=True, help="Wait for the night to end and print its receipt.")
+@as_json
+def nightly(persona: str, wait: bool, as_json: bool) -> None:
+    """Run a night for PERSONA now: learn from its ratings, prove the new version better, serve it.
+
+    With --wait the exit code says how it ended: 0 promoted, 6 not promoted (the receipt says why), 1 failed.
+    """
+    read_personas(settings().personas).get(persona)
+    with database() as engine:
+        night_id = _request(engine, persona, wait)
+        if not wait:
+            if as_json:
+                show_json({"night": night_id, "persona": persona})
+            else:
+                click.echo(f"The night has begun. Follow it: attune nightly {persona} --wait", err=True)
+            return
+        _follow(engine, night_id)
+        receipt = _receipt(engine, night_id)
+    if as_json:
+        show_json(_as_dict(receipt))
+    else:
+        click.echo(f"{receipt.outcome.value}: {receipt.reason}")
+        click.echo(f"{persona} is served by {receipt.champion}.", err=True)
+    raise Exit(_EXIT[receipt.outcome])
+
+
+def _request(engine: Engine, persona: str, wait: bool) -> str:
+    from service.worker import worker_is_alive  # noqa: PLC0415  # DBOS takes half a second to import
+
+    with transaction(engine) as session:
+        if not worker_is_alive(session):
+            raise Unavailable("No worker is running, so nobody would run the night. Start one: attune up")
+        try:
+            return ledger.request_night(session, persona).id
+        except Conflict:
+            under_way = [night.id for night in ledger.open_nights(session) if night.persona == persona]
+            if not wait or not under_way:
+                raise
+            click.echo("A night is under way already; following that one.", err=True)
+            return under_way[0]
+
+
+def _follow(engine: Engine, night_id: str) -> None:
+    """Show how far the night is until it has ended: a bar on a terminal, a line per step otherwise."""
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description:<28}"), BarColumn(), TextColumn("{task.fields[detail]}"), TimeElapsedColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bars:
+        bar = bars.add_task("queued", total=len(_STEPS), detail="")
+        shown = ""
+        while True:
+            with reading(engine) as session:
+                night = session.get_one(Night, night_id)
+            if night.step != shown and not console.is_terminal:
+                click.echo(f"night: {night.step}", err=True)
+            shown = night.step
+            bars.update(bar, description=night.step, completed=_done(night), detail=_detail(night.progress))
+            if night.ended_at is not None:
+                bars.update(bar, completed=len(_STEPS), detail="")
+                return
+            time.sleep(_POLL_SECONDS)
+
+
+def _done(night: Night) -> float:
+    within = night.progress.get("step", 0) / max(night.progress.get("steps", 1), 1)
+    return (_STEPS.index(night.step) if night.step in _STEPS else 0) + float(within)
+
+
+def _detail(progress: dict[str, Any]) -> str:
+    return f"step {progress['step']} of {progress['steps']}, loss {progress['loss']:.3f}" if "loss" in progress else ""
+
+
+def _receipt(engine: Engine, night_id: str) -> Receipt:
+    with reading(engine) as session:
+        return session.exec(select(Receipt).where(Receipt.night_id == night_id)).one()
+
+
+def _as_dict(receipt: Receipt) -> dict[str, Any]:
+    return {
+        "outcome": receipt.outcome.value,
+        "reason": receipt.reason,
+        "version": receipt.version,
+        "champion": receipt.champion,
+        "persona": receipt.persona,
+        "night": receipt.night_id,
+        "created_at": receipt.created_at.isoformat(),
+        "details": receipt.details,
+    }

@@ -1,0 +1,50 @@
+"""What commands share: opening the database, and data to stdout as JSON or as a table."""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import msgspec
+import rich_click as click
+from rich.console import Console
+from rich.table import Table
+from sqlalchemy import Engine
+
+from service.db.engine import open_engine
+from service.db.migration import upgrade
+from service.settings import Settings, read_settings
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+
+
+def settings() -> Settings:
+    """The settings from the environment."""
+    return read_settings(os.environ)
+
+
+@contextmanager
+def database() -> Iterator[Engine]:
+    """The database of the settings, at the present schema."""
+    engine = open_engine(settings().database)
+    try:
+        upgrade(engine)
+        yield engine
+    finally:
+        engine.dispose()
+
+
+def show_json(data: Any) -> None:
+    """Print `data` as JSON to stdout."""
+    click.echo(msgspec.json.format(msgspec.json.encode(data), indent=2).decode())
+
+
+def show_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]], empty: str) -> None:
+    """Print a table to stdout, or to stderr the sentence that says why there is none."""
+    if not rows:
+        click.echo(empty, err=True)
+        return
+    table = Table(*columns, box=None, header_style="bold", pad_edge=False)
+    for row in rows:
+        table.add_row(*("" if cell is None else str(cell) for cell in row))
+    Console().print(table)

@@ -1,0 +1,133 @@
+"""What a night writes down: where it stands, its training run, its candidate, its evaluation, its receipt. One row each, found again by the night.
+
+Every function looks first and writes only what is missing, so that a step that runs twice leaves one row.
+"""
+
+from typing import Any
+
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import Session, col, select
+
+from service import registry
+from service.db.tables import Dataset, Evaluation, Night, Outcome, Receipt, RunState, TrainingRun, Version, now
+from service.errors import Conflict
+
+
+def request_night(session: Session, persona: str) -> Night:
+    """Ask for a night: the row is the request, and a worker takes it up. Raise `Conflict` when one is under way for this persona."""
+    night = Night(persona=persona)
+    try:
+        with session.begin_nested():
+            session.add(night)
+    except IntegrityError as error:
+        raise Conflict(
+            f"A night for {persona} is under way already. Follow it: attune nightly {persona} --wait", code="night_under_way"
+        ) from error
+    return night
+
+
+def open_nights(session: Session) -> list[Night]:
+    """The nights that have not ended, oldest first."""
+    return list(session.exec(select(Night).where(col(Night.ended_at).is_(None)).order_by(col(Night.id))))
+
+
+def note_step(session: Session, night_id: str, step: str) -> Night:
+    """Note that the night has come to this step."""
+    night = session.get_one(Night, night_id)
+    night.step, night.progress = step, {}
+    session.add(night)
+    return night
+
+
+def note_progress(session: Session, night_id: str, **progress: float) -> None:
+    """Note how far the step is."""
+    night = session.get_one(Night, night_id)
+    night.progress = dict(progress)
+    session.add(night)
+
+
+def find_dataset(session: Session, night_id: str) -> Dataset | None:
+    """The night's dataset."""
+    return session.exec(select(Dataset).where(Dataset.night_id == night_id)).first()
+
+
+def last_learned(session: Session, persona: str) -> str | None:
+    """The hash of the dataset that the newest successful training run of this persona learned from."""
+    query = (
+        select(Dataset.hash)
+        .join(TrainingRun, col(TrainingRun.dataset_id) == Dataset.id)
+        .where(TrainingRun.persona == persona, TrainingRun.state == RunState.succeeded)
+        .order_by(col(TrainingRun.id).desc())
+    )
+    return session.exec(query).first()
+
+
+def find_run(session: Session, night_id: str) -> TrainingRun | None:
+    """The night's training run."""
+    return session.exec(select(TrainingRun).where(TrainingRun.night_id == night_id)).first()
+
+
+def end_run(
+    session: Session, night_id: str, state: RunState, *, error: str | None = None, measured: dict[str, float] | None = None
+) -> None:
+    """Note how the night's training run ended, and what was measured."""
+    run = session.exec(select(TrainingRun).where(TrainingRun.night_id == night_id)).one()
+    run.state, run.error, run.ended_at = state, error, now()
+    run.parameters = {**run.parameters, **(measured or {})}
+    session.add(run)
+
+
+def find_candidate(session: Session, night_id: str) -> Version:
+    """The night's version, numbered when first asked for; it cannot serve before it is hosted."""
+    version = session.exec(select(Version).where(Version.night_id == night_id)).first()
+    if version is None:
+        run = session.exec(select(TrainingRun).where(TrainingRun.night_id == night_id)).one()
+        version = Version(
+            persona=run.persona,
+            number=registry.next_number(session, run.persona),
+            base=run.base,
+            night_id=night_id,
+            dataset_id=run.dataset_id,
+            training_run_id=run.id,
+        )
+        session.add(version)
+        session.flush()
+    return version
+
+
+def find_evaluation(session: Session, night_id: str) -> Evaluation | None:
+    """The night's evaluation."""
+    return session.exec(select(Evaluation).where(Evaluation.night_id == night_id)).first()
+
+
+def write_receipt(session: Session, night_id: str, outcome: Outcome, reason: str) -> Receipt | None:
+    """End the night with its receipt; a night that has ended keeps the one it has."""
+    night = session.get_one(Night, night_id)
+    if night.ended_at is not None:
+        return None
+    version = session.exec(select(Version).where(Version.night_id == night_id)).first()
+    receipt = Receipt(
+        night_id=night_id,
+        persona=night.persona,
+        outcome=outcome,
+        reason=reason,
+        version=version.name if version else None,
+        champion=registry.champion(session, night.persona).name,
+        details=_details(session, night),
+    )
+    night.ended_at = now()
+    session.add_all([night, receipt])
+    session.flush()
+    return receipt
+
+
+def _details(session: Session, night: Night) -> dict[str, Any]:
+    """What went in, how it was trained, and what was measured."""
+    details: dict[str, Any] = {"night": night.id, "step": night.step, "seconds": round((now() - night.started_at).total_seconds(), 1)}
+    if dataset := find_dataset(session, night.id):
+        details["dataset"] = {"hash": dataset.hash, "counts": dataset.counts}
+    if run := find_run(session, night.id):
+        details["training"] = {"trainer": run.trainer, "method": run.method, "base": run.base, "attempts": run.attempts, **run.parameters}
+    if evaluation := find_evaluation(session, night.id):
+        details["evaluation"] = evaluation.scorecard
+    return details

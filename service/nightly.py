@@ -1,0 +1,302 @@
+"""The night, step by step: the page to read first.
+
+    freeze a dataset -> train -> host -> evaluate -> decide
+
+A night is asked for by a row (`ledger.request_night`), and a worker takes it up as a durable workflow. A step may run twice, because the
+process may be killed between doing and noting; so each step looks for its own result first. Whatever breaks, the champion stays and a
+receipt says why.
+"""
+
+import functools
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+import anyio
+import msgspec
+import structlog
+from dbos import DBOS, DBOSConfiguredInstance
+from sqlalchemy import Engine
+
+from service import ledger, registry
+from service.curation.dataset import count_samples, freeze, read_rows, ready
+from service.curation.duplicates import drop_duplicates
+from service.curation.lineage import held_out, sample_rows
+from service.curation.select import harvest, seed_samples
+from service.curation.split import split_samples
+from service.db.engine import reading, transaction
+from service.db.tables import Dataset, Evaluation, Outcome, RunState, TrainingRun, Version
+from service.errors import AttuneError
+from service.evaluation.gate import Decision, decide
+from service.evaluation.holdout import score_rows
+from service.evaluation.probes import ProbeAnswer, ask
+from service.evaluation.scorecard import HeldOut, score
+from service.hosting.base import Host
+from service.personas.persona import Persona
+from service.personas.shelf import read_personas
+from service.providers.catalog import Providers, checkpoint_folder, served_name, split_model
+from service.settings import Settings
+from service.training.base import Progress, RunSpec, Trainer, choose_method, count_parameters, default_parameters
+
+STEPS = ("queued", "freeze", "train", "host", "evaluate", "decide")
+P = ParamSpec("P")
+R = TypeVar("R")
+_PROBE_TIMES = 3
+log = structlog.get_logger()
+
+
+def _step(method: "Callable[Concatenate[Nightly, P], R]") -> "Callable[Concatenate[Nightly, P], R]":
+    """A step of the night: noted when it ends, so that it is not done again.
+
+    While the worker is stopping, a step whose tools are being taken away fails for no fault of its own. It must neither end nor be noted
+    then: it waits for the process to go, and is done again at the next start.
+    """
+
+    @functools.wraps(method)
+    def guarded(self: "Nightly", /, *arguments: P.args, **named: P.kwargs) -> R:
+        try:
+            return method(self, *arguments, **named)
+        except Exception:
+            if self.stopping.is_set():
+                threading.Event().wait()
+            raise
+
+    return DBOS.step(name=method.__name__)(guarded)
+
+
+@DBOS.dbos_class("Nightly")
+class Nightly(DBOSConfiguredInstance):
+    """Runs nights. Built once per worker, with the ways to train and to host that the settings name."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        engine: Engine,
+        trainer_of: Callable[[Persona], Trainer],
+        host: Host,
+        stopping: threading.Event,
+    ) -> None:
+        self.stopping = stopping
+        self._settings = settings
+        self._engine = engine
+        self._trainer_of = trainer_of
+        self._host = host
+        super().__init__("nightly")
+
+    @DBOS.workflow(name="night")
+    def night(self, night_id: str) -> None:
+        """One night. Its steps are noted as they end, so that a killed night goes on where it was."""
+        try:
+            if not_ready := self.freeze(night_id):
+                self.close(night_id, Outcome.skipped.value, not_ready)
+                return
+            self.train(night_id)
+            self.host(night_id)
+            self.evaluate(night_id)
+            self.decide(night_id)
+        except Exception as error:  # a night ends here, whatever happened in it
+            log.error("night_failed", night=night_id, exc_info=error)
+            self.close(night_id, Outcome.failed.value, _sentence(error))
+
+    @_step
+    def freeze(self, night_id: str) -> str | None:
+        """Harvest the ratings, drop duplicates, split, and freeze what is left. Returns why there is nothing to train on, if so."""
+        persona = self._begin(night_id, "freeze")
+        with reading(self._engine) as session:
+            rated, never_trained = harvest(session, persona.name), held_out(session, persona.name)
+        seeds = seed_samples(read_personas(self._settings.personas).seeds(persona.name), persona.prompt())
+        kept, dropped = drop_duplicates([*seeds, *rated])
+        train, holdout = split_samples(kept, held_out=never_trained)
+        frozen = freeze(self._settings.artifact_folder / "datasets", train, holdout)
+        counts = {**frozen.counts, **{f"dropped_{reason}": count for reason, count in dropped.items()}}
+        with transaction(self._engine) as session:
+            if ledger.find_dataset(session, night_id) is None:
+                dataset = Dataset(persona=persona.name, night_id=night_id, hash=frozen.hash, counts=counts)
+                session.add(dataset)
+                session.flush()
+                session.add_all(sample_rows(dataset.id, train, holdout))
+            learned = ledger.last_learned(session, persona.name)
+        log.info("dataset_frozen", night=night_id, hash=frozen.hash[:16], **counts)
+        if learned == frozen.hash:
+            return "Nothing was rated since the last night that trained, so there is nothing new to learn."
+        return ready(count_samples(train), persona.settings.learning.minimum)
+
+    @_step
+    def train(self, night_id: str) -> None:
+        """Train an adapter from the base on the frozen rows, in a process of its own."""
+        persona = self._begin(night_id, "train")
+        run = self._training_run(night_id, persona)
+        if run.state == RunState.succeeded:
+            return
+        try:
+            trained = self._trainer_of(persona).train(
+                self._run_folder(night_id), self._spec(run), lambda progress: self._show(night_id, progress)
+            )
+        except AttuneError as error:
+            with transaction(self._engine) as session:
+                ledger.end_run(session, night_id, RunState.failed, error=error.message)
+            raise
+        with transaction(self._engine) as session:
+            measured = {"steps": trained.steps, "loss_first": trained.loss_first, "loss_last": trained.loss_last}
+            ledger.end_run(session, night_id, RunState.succeeded, measured={**measured, "training_seconds": trained.seconds})
+        log.info("adapter_trained", night=night_id, method=trained.method, steps=trained.steps, seconds=trained.seconds)
+
+    @_step
+    def host(self, night_id: str) -> None:
+        """Make the adapter servable as a new version, and see it answer through the provider that will serve it."""
+        self._begin(night_id, "host")
+        with transaction(self._engine) as session:
+            candidate = ledger.find_candidate(session, night_id)
+        base = checkpoint_folder(candidate.base or "", self._settings)
+        hosted = self._host.publish(f"{candidate.persona}-{candidate.name}", base, self._run_folder(night_id) / "adapter")
+        self._host.warm_up(hosted)
+        with transaction(self._engine) as session:
+            version = session.get_one(Version, candidate.id)
+            version.provider, version.model = hosted.provider, hosted.model
+            session.add(version)
+        log.info("version_hosted", night=night_id, version=candidate.name)
+
+    @_step
+    def evaluate(self, night_id: str) -> None:
+        """Put candidate and champion side by side, on replies that neither was trained on and on the probes, and ask the gate."""
+        persona = self._begin(night_id, "evaluate")
+        with transaction(self._engine) as session:
+            if ledger.find_evaluation(session, night_id):
+                return
+            candidate, champion = ledger.find_candidate(session, night_id), registry.champion(session, persona.name)
+        rows = self._score_holdout(night_id, persona, candidate, champion)
+        answers = anyio.run(self._ask_both, persona, candidate, champion)
+        card = score(rows, *answers)
+        kept = {**card.as_dict(), "decision": msgspec.to_builtins(decide(card))}
+        with transaction(self._engine) as session:
+            session.add(Evaluation(night_id=night_id, candidate_id=candidate.id, champion_id=champion.id, scorecard=kept))
+
+    @_step
+    def decide(self, night_id: str) -> None:
+        """Promote the candidate if the gate says so, and write the receipt: one transaction, so that both happen or neither."""
+        self._begin(night_id, "decide")
+        with transaction(self._engine) as session:
+            evaluation = ledger.find_evaluation(session, night_id)
+            if evaluation is None:
+                raise AttuneError("The night came to its decision without an evaluation.")
+            decision = msgspec.convert(evaluation.scorecard["decision"], Decision)
+            candidate = session.get_one(Version, evaluation.candidate_id)
+            if registry.champion(session, candidate.persona).id not in {evaluation.champion_id, candidate.id}:
+                decision = Decision(False, "Another version was promoted while this one was evaluated; that one stays.", decision.rules)
+            if decision.promote:
+                registry.promote(session, candidate, f"night {night_id}")
+            ledger.write_receipt(session, night_id, Outcome.promoted if decision.promote else Outcome.rejected, decision.reason)
+        log.info("night_ended", night=night_id, promoted=decision.promote)
+
+    @_step
+    def close(self, night_id: str, outcome: str, reason: str) -> None:
+        """End a night that changed nothing, with a receipt."""
+        with transaction(self._engine) as session:
+            ledger.write_receipt(session, night_id, Outcome(outcome), reason)
+        log.info("night_ended", night=night_id, outcome=outcome)
+
+    def _begin(self, night_id: str, step: str) -> Persona:
+        with transaction(self._engine) as session:
+            night = ledger.note_step(session, night_id, step)
+        log.info("night_step_started", night=night_id, persona=night.persona, step=step)
+        return read_personas(self._settings.personas).get(night.persona)
+
+    def _show(self, night_id: str, progress: Progress) -> None:
+        with transaction(self._engine) as session:
+            ledger.note_progress(session, night_id, step=progress.step, steps=progress.steps, loss=round(progress.loss, 4))
+
+    def _training_run(self, night_id: str, persona: Persona) -> TrainingRun:
+        """The night's training run: method and parameters are chosen once and kept."""
+        learning = persona.settings.learning
+        weights = count_parameters(checkpoint_folder(learning.base, self._settings))
+        with transaction(self._engine) as session:
+            run = ledger.find_run(session, night_id)
+            if run is None:
+                dataset = ledger.find_dataset(session, night_id)
+                counts = dataset.counts if dataset else {}
+                method, why = choose_method(counts["train_liked"], counts["train_disliked"], learning.minimum.each_label)
+                if learning.method != "auto":
+                    method, why = learning.method, "as the persona says"
+                rows = counts["train_samples"] - (counts["train_disliked"] if method == "sft" else 0)
+                chosen = msgspec.to_builtins(default_parameters(method, weights, rows))
+                run = TrainingRun(
+                    persona=persona.name,
+                    night_id=night_id,
+                    dataset_id=dataset.id if dataset else "",
+                    trainer=learning.trainer,
+                    method=method,
+                    base=learning.base,
+                    parameters={**chosen, "why": why},
+                )
+            if run.state != RunState.succeeded:
+                run.state, run.attempts = RunState.running, run.attempts + 1
+            session.add(run)
+        return run
+
+    def _spec(self, run: TrainingRun) -> RunSpec:
+        values = {
+            "base": str(checkpoint_folder(run.base, self._settings)),
+            "method": run.method,
+            "train": str(self._dataset_file(run.night_id, "train.jsonl")),
+            "parameters": {name: value for name, value in run.parameters.items() if name != "why"},
+        }
+        return msgspec.convert(values, RunSpec)
+
+    def _score_holdout(self, night_id: str, persona: Persona, candidate: Version, champion: Version) -> list[HeldOut]:
+        rows = read_rows(self._dataset_file(night_id, "holdout.jsonl"))
+        if not rows:
+            return []
+        folders = {"candidate": self._weights_of(candidate, persona), "champion": self._weights_of(champion, persona)}
+        scores = score_rows(self._run_folder(night_id) / "likelihood", folders, rows)
+        return [
+            HeldOut(_opening(row), row["label"], ours.logprob / max(ours.tokens, 1), theirs.logprob / max(theirs.tokens, 1))
+            for row, ours, theirs in zip(rows, scores["candidate"], scores["champion"], strict=True)
+        ]
+
+    async def _ask_both(self, persona: Persona, candidate: Version, champion: Version) -> tuple[list[ProbeAnswer], list[ProbeAnswer]]:
+        providers = Providers(self._settings)
+        asked = read_personas(self._settings.personas).probes(persona.name)
+        answers: list[list[ProbeAnswer]] = []
+        try:
+            for version in (candidate, champion):
+                provider, model = _asked_for(version, persona)
+                name = served_name(provider, model, self._settings)
+                sampling = persona.settings.sampling
+                answers.append(await ask(providers.get(provider), name, persona.prompt(), sampling, asked, times=_PROBE_TIMES))
+        finally:
+            await providers.close()
+        return answers[0], answers[1]
+
+    def _weights_of(self, version: Version, persona: Persona) -> Path:
+        """The weights to compute likelihoods with; for a champion that runs elsewhere the base stands in."""
+        provider, model = _asked_for(version, persona)
+        return checkpoint_folder(model if provider == "local" else persona.settings.learning.base, self._settings)
+
+    def _run_folder(self, night_id: str) -> Path:
+        return self._settings.artifact_folder / "runs" / night_id
+
+    def _dataset_file(self, night_id: str, name: str) -> Path:
+        with reading(self._engine) as session:
+            dataset = ledger.find_dataset(session, night_id)
+        return self._settings.artifact_folder / "datasets" / (dataset.hash if dataset else "") / name
+
+
+def _asked_for(version: Version, persona: Persona) -> tuple[str, str]:
+    """Provider and model of a version; the untrained start is what the persona file names first."""
+    if version.provider and version.model:
+        return version.provider, version.model
+    return split_model(persona.settings.models[0])
+
+
+def _opening(row: dict[str, Any]) -> str:
+    """What a conversation began with: replies to the same words are not independent of each other."""
+    first: str = next(message["content"] for message in row["prompt"] if message["role"] == "user")
+    return " ".join(first.casefold().split())
+
+
+def _sentence(error: Exception) -> str:
+    """What a receipt says of an error. Only our own errors are quoted: others might hold a person's words."""
+    return (
+        error.message if isinstance(error, AttuneError) else f"The night broke off with an unexpected {type(error).__name__}; see the log."
+    )

@@ -1,0 +1,48 @@
+"""The seam to whoever answers: a provider takes messages and yields the reply piece by piece."""
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator
+
+import msgspec
+
+
+class Turn(msgspec.Struct, frozen=True):
+    """One message as a provider gets it."""
+
+    role: str
+    content: str
+
+
+class Call(msgspec.Struct, frozen=True, kw_only=True):
+    """What a provider is asked: which model, with which messages, drawn how. `max_tokens` is always set."""
+
+    model: str
+    messages: list[Turn]
+    max_tokens: int
+    temperature: float | None = None
+    top_p: float | None = None
+    frequency_penalty: float | None = None
+    presence_penalty: float | None = None
+    seed: int | None = None
+    stop: list[str] = []
+
+
+class Piece(msgspec.Struct, frozen=True, kw_only=True):
+    """A part of a reply. The last one carries the finish reason (`stop` or `length`), and the token counts where known."""
+
+    text: str = ""
+    finish_reason: str | None = None
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+
+
+class Provider(ABC):
+    """Who answers. Implementations translate every vendor error into `ProviderError`."""
+
+    @abstractmethod
+    def stream(self, call: Call) -> AsyncIterator[Piece]:
+        """Yield the reply; the last piece has a finish reason. Raise `ProviderError` when there is no whole reply."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Let go of connections."""

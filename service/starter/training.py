@@ -1,0 +1,183 @@
+"""Trains the starter model from nothing: a plain loop over rows of similar length, loss on the replies only."""
+
+import math
+import os
+import random
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+from transformers import LlamaConfig, LlamaForCausalLM
+
+from service.starter.corpus import Block, Words
+from service.starter.enlarge import Prompts, enlarge
+from service.starter.tokenizer import END, LONGEST, PAD, Row, encode
+
+PEAK_RATE = 2e-3
+FLOOR = 0.05  # share of the peak rate that is left at the end
+WARM_UP = 0.04  # share of the training
+WEIGHT_DECAY = 0.1
+BATCH_TOKENS = 4096
+HELD_OUT = 0.03  # share of the blocks that are never trained on
+SORTED_TOGETHER = 600  # rows looked at together when rows of similar length are put side by side
+
+
+@dataclass(frozen=True)
+class Limit:
+    """When to stop: after so many steps, or after so many minutes."""
+
+    steps: int | None = None
+    minutes: float | None = None
+
+    def share_done(self, step: int, seconds: float) -> float:
+        """How much of the training is behind us, from 0 to 1."""
+        by_steps = step / self.steps if self.steps else 0.0
+        by_time = seconds / (60 * self.minutes) if self.minutes else 0.0
+        return min(1.0, max(by_steps, by_time))
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What the loop tells after each step; the held-out loss only now and then."""
+
+    step: int
+    share: float
+    loss: float
+    tokens: int
+    seconds: float
+    held_out_loss: float | None
+
+
+def make_model(tokenizer: object, small: bool = False) -> LlamaForCausalLM:
+    """A fresh Llama of about four million parameters; a toy one for tests."""
+    vocabulary = len(tokenizer)  # type: ignore[arg-type]
+    ids = {mark: tokenizer.convert_tokens_to_ids(mark) for mark in (END, PAD)}  # type: ignore[attr-defined]
+    config = LlamaConfig(
+        vocab_size=vocabulary,
+        hidden_size=64 if small else 256,
+        num_hidden_layers=2 if small else 4,
+        num_attention_heads=4,
+        num_key_value_heads=4,
+        intermediate_size=176 if small else 704,
+        max_position_embeddings=LONGEST,
+        tie_word_embeddings=True,
+        bos_token_id=None,
+        eos_token_id=ids[END],
+        pad_token_id=ids[PAD],
+    )
+    model = LlamaForCausalLM(config)
+    model.set_attn_implementation("eager")  # for rows this short, on a processor, quicker than the fused attention
+    return model
+
+
+def compile_body(model: LlamaForCausalLM) -> Callable[..., Any]:
+    """The layers compiled, half as quick again; as they are where no C++ compiler is found."""
+    if shutil.which(os.environ.get("CXX", "g++")) is None:
+        return model.model
+    return torch.compile(model.model, dynamic=True)  # type: ignore[no-any-return]
+
+
+def split_blocks(blocks: list[Block], seed: int) -> tuple[list[Block], list[Block]]:
+    """Blocks to train on, and blocks held out to watch for learning by heart."""
+    shuffled = random.Random(seed).sample(blocks, len(blocks))
+    count = max(1, round(HELD_OUT * len(blocks)))
+    return shuffled[count:], shuffled[:count]
+
+
+def make_batches(rows: list[Row], chance: random.Random) -> list[list[Row]]:
+    """Batches of rows of similar length, so that little is padded, in random order."""
+    batches: list[list[Row]] = []
+    for start in range(0, len(rows), SORTED_TOGETHER):
+        batch: list[Row] = []
+        for row in sorted(rows[start : start + SORTED_TOGETHER], key=lambda row: len(row.tokens)):
+            if batch and len(row.tokens) * (len(batch) + 1) > BATCH_TOKENS:
+                batches.append(batch)
+                batch = []
+            batch.append(row)
+        batches.append(batch)
+    chance.shuffle(batches)
+    return batches
+
+
+def endless_batches(blocks: list[Block], words: Words, prompts: Prompts, tokenizer: object, seed: int) -> Iterator[list[Row]]:
+    """Round after round through the corpus, each with other fillers, neighbours and system prompts."""
+    chance = random.Random(seed)
+    while True:
+        sessions = list(enlarge(blocks, words, prompts, chance.getrandbits(32)))
+        chance.shuffle(sessions)
+        yield from make_batches(encode(sessions, tokenizer), chance)
+
+
+def loss_of(model: LlamaForCausalLM, batch: list[Row], autocast: bool, body: Callable[..., Any] | None = None) -> Tensor:
+    """Mean loss on the learned tokens; the head is asked only where a reply is."""
+    longest = max(len(row.tokens) for row in batch)
+    tokens = torch.tensor([row.tokens + [0] * (longest - len(row.tokens)) for row in batch])
+    learned = torch.tensor([row.learned + [False] * (longest - len(row.tokens)) for row in batch])[:, 1:]
+    with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+        hidden = (model.model if body is None else body)(input_ids=tokens, use_cache=False).last_hidden_state
+        logits = model.lm_head(hidden[:, :-1][learned])
+    return cross_entropy(logits.float(), tokens[:, 1:][learned])
+
+
+def make_optimizer(model: LlamaForCausalLM) -> torch.optim.AdamW:
+    """AdamW; vectors such as the norms do not decay."""
+    matrices = [weight for weight in model.parameters() if weight.dim() > 1]
+    vectors = [weight for weight in model.parameters() if weight.dim() == 1]
+    groups = [{"params": matrices, "weight_decay": WEIGHT_DECAY}, {"params": vectors, "weight_decay": 0.0}]
+    return torch.optim.AdamW(groups, lr=PEAK_RATE, betas=(0.9, 0.95), fused=True)
+
+
+def rate_at(share: float) -> float:
+    """Learning rate: up in a line, then down along a cosine."""
+    if share < WARM_UP:
+        return PEAK_RATE * max(share / WARM_UP, 0.01)
+    fall = (share - WARM_UP) / (1 - WARM_UP)
+    return PEAK_RATE * (FLOOR + (1 - FLOOR) * 0.5 * (1 + math.cos(math.pi * fall)))
+
+
+@torch.no_grad()
+def measure(model: LlamaForCausalLM, rows: list[Row], autocast: bool) -> float:
+    """Loss on rows that are not trained on."""
+    batches = make_batches(rows, random.Random(0))
+    weights = [sum(sum(row.learned) for row in batch) for batch in batches]
+    total = sum(weight * loss_of(model, batch, autocast).item() for weight, batch in zip(weights, batches, strict=True))
+    return total / sum(weights)
+
+
+def train(
+    model: LlamaForCausalLM,
+    batches: Iterator[list[Row]],
+    held_out: list[Row],
+    limit: Limit,
+    tell: Callable[[Progress], None],
+    measure_every: int = 500,
+) -> Progress:
+    """Runs the loop until the limit; bf16 where the processor has it (twice as fast as float32 there)."""
+    autocast = torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    body = compile_body(model)
+    optimizer = make_optimizer(model)
+    started = time.monotonic()
+    step, tokens, share = 0, 0, 0.0
+    while True:
+        for group in optimizer.param_groups:
+            group["lr"] = rate_at(share)
+        batch = next(batches)
+        loss = loss_of(model, batch, autocast, body)
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        step += 1
+        tokens += sum(len(row.tokens) for row in batch)
+        seconds = time.monotonic() - started
+        share = limit.share_done(step, seconds)
+        checked = measure(model, held_out, autocast) if share >= 1 or step % measure_every == 0 else None
+        progress = Progress(step, share, loss.item(), tokens, seconds, checked)
+        tell(progress)
+        if share >= 1:
+            return progress

@@ -1,0 +1,140 @@
+"""Trains on this machine, in a process of its own that outlives its caller: importing the training library takes seconds and gigabytes.
+
+Standard library only: whoever imports this file loads no torch.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from service.errors import TrainingError
+from service.training.base import Progress, RunSpec, Trained, Trainer
+from service.training.folder import Holder, RunFolder
+
+ALREADY_TRAINING = 75  # the exit code of a training process that found another one at work (EX_TEMPFAIL)
+
+_POLL_SECONDS = 0.2
+_GRACE_SECONDS = 5.0
+_MOST_STARTS = 3  # in one call: a process that dies of itself twice more would die for ever
+
+
+class LocalTrainer(Trainer):
+    """Starts `python -m service.training.lora FOLDER`, or attaches to the one that already trains there, and waits for it."""
+
+    def __init__(self, budget_minutes: float = 120) -> None:
+        self._budget_seconds = budget_minutes * 60
+        self._attempts: list[_Attempt] = []
+        self._stopped = False
+
+    def train(self, folder: Path, spec: RunSpec, report: Callable[[Progress], None]) -> Trained:
+        """See `Trainer.train`. Each attempt may take the budget; a process that was killed is started again, from its last checkpoint."""
+        run = RunFolder(folder)
+        run.accept(spec)
+        reader = _ProgressReader(run, report)
+        starts = 0
+        while (trained := run.trained()) is None:
+            attempt = _Attempt(run)
+            starts += attempt.is_ours
+            self._wait(attempt, reader)
+            _raise_if_final(run, attempt, can_start_again=starts < _MOST_STARTS)
+        reader.read()
+        return trained
+
+    def stop(self) -> None:
+        """End every training process this trainer waits for; each `train` then raises `TrainingError`. Meant for a signal handler too."""
+        self._stopped = True
+        for attempt in list(self._attempts):
+            attempt.end()
+
+    def _wait(self, attempt: "_Attempt", reader: "_ProgressReader") -> None:
+        self._attempts.append(attempt)
+        try:
+            while attempt.is_alive():
+                reader.read()
+                if self._stopped:
+                    attempt.end()
+                if time.time() - attempt.started > self._budget_seconds:
+                    attempt.end()
+                    raise TrainingError(f"Training was ended after {self._budget_seconds / 60:g} minutes, its whole budget.")
+                time.sleep(_POLL_SECONDS)
+        finally:
+            self._attempts.remove(attempt)
+        if self._stopped:
+            raise TrainingError("Training was stopped; started again, it goes on from its last checkpoint.")
+
+
+class _Attempt:
+    """One training process, started by us or found at work; in a session of its own, so that its process group is its own too."""
+
+    def __init__(self, run: RunFolder) -> None:
+        self._run = run
+        self._found: Holder | None = run.holder()
+        self._process: subprocess.Popen[bytes] | None = None if self._found else _start(run)
+        self.is_ours = self._process is not None
+        self.started = self._found.started if self._found else time.time()
+
+    @property
+    def exit_code(self) -> int | None:
+        """None while it runs and for one that was not ours; negative when a signal killed it."""
+        return self._process.poll() if self._process else None
+
+    def is_alive(self) -> bool:
+        return self._process.poll() is None if self._process else self._run.holder() == self._found
+
+    def end(self) -> None:
+        """Ask the process group to end, and after a moment make it."""
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            deadline = time.monotonic() + _GRACE_SECONDS
+            self._signal(number)
+            while self.is_alive() and time.monotonic() < deadline:
+                time.sleep(0.05)
+
+    def _signal(self, number: int) -> None:
+        pid = self._process.pid if self._process else self._found.pid if self._found else None
+        if pid is not None and self.is_alive():
+            with suppress(ProcessLookupError):
+                os.killpg(pid, number)
+
+
+class _ProgressReader:
+    """Reports each line of progress once."""
+
+    def __init__(self, run: RunFolder, report: Callable[[Progress], None]) -> None:
+        self._run = run
+        self._report = report
+        self._offset = 0
+
+    def read(self) -> None:
+        lines, self._offset = self._run.progress_after(self._offset)
+        for progress in lines:
+            self._report(progress)
+
+
+def _start(run: RunFolder) -> subprocess.Popen[bytes]:
+    run.forget_error()
+    with run.log.open("ab") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", "service.training.lora", str(run.path)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+
+def _raise_if_final(run: RunFolder, attempt: _Attempt, *, can_start_again: bool) -> None:
+    """After a process ended without a result: return when it should be started again or attached to, raise `TrainingError` otherwise."""
+    code = attempt.exit_code
+    if run.trained() or code == ALREADY_TRAINING:
+        return
+    if sentence := run.error():
+        raise TrainingError(sentence)
+    if code is not None and code >= 0:
+        raise TrainingError(f"The training process ended without a result (exit code {code}): {run.last_words()}")
+    if not can_start_again:
+        raise TrainingError(f"The training process was killed {_MOST_STARTS} times, perhaps for want of memory; its log is {run.log}.")

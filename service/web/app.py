@@ -1,0 +1,141 @@
+"""The application: what is opened when it starts, what is closed when it stops, and where its routes are."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import anyio.to_thread
+import structlog
+from litestar import Litestar, MediaType, Request, Response, get
+from litestar.config.cors import CORSConfig
+from litestar.di import NamedDependency, Provide
+from litestar.exceptions import HTTPException
+from litestar.openapi.config import OpenAPIConfig
+from litestar.static_files import create_static_files_router
+
+from service import registry
+from service.chat.exchange import close_interrupted
+from service.chat.generation import Generations
+from service.db.engine import open_engine
+from service.db.ids import new_id
+from service.db.journal import Journal
+from service.db.migration import upgrade
+from service.errors import AttuneError, Unavailable
+from service.personas.shelf import Personas, read_personas
+from service.providers.catalog import Providers
+from service.settings import Settings
+from service.web.completions import CompletionsController
+from service.web.conversations import ConversationsController, ExchangesController, PersonasController
+from service.web.guards import Caller
+from service.web.operator import OperatorController
+from service.web.problems import answer_http_error, answer_our_error, answer_unexpected_error
+from service.web.ratings import RatingsController
+from service.web.state import Desk
+
+_DIST = Path(__file__).parent / "dist"
+_BODY_LIMIT = 1_000_000
+_DRAIN_SECONDS = 30.0
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
+    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+log = structlog.get_logger()
+
+
+def create_app(settings: Settings, providers: Providers | None = None) -> Litestar:
+    """Build the application. Personas are read here, so that a broken one stops the start with file and line."""
+    personas = read_personas(settings.personas)
+    return Litestar(
+        route_handlers=[
+            CompletionsController,
+            PersonasController,
+            ConversationsController,
+            ExchangesController,
+            RatingsController,
+            OperatorController,
+            live,
+            ready,
+            page,
+            create_static_files_router("/assets", directories=[_DIST]),
+        ],
+        lifespan=[partial(_lifespan, settings=settings, personas=personas, providers=providers or Providers(settings))],
+        dependencies={
+            "desk": Provide(_desk, sync_to_thread=False),
+            "caller": Provide(_caller),
+            "visitor": Provide(_visitor),
+        },
+        exception_handlers={
+            AttuneError: answer_our_error,
+            HTTPException: answer_http_error,
+            Exception: answer_unexpected_error,
+        },
+        openapi_config=OpenAPIConfig(title="Attune", version="0.1.0", path="/schema"),
+        cors_config=CORSConfig(allow_origins=[]),
+        logging_config=None,
+        request_max_body_size=_BODY_LIMIT,
+    )
+
+
+@asynccontextmanager
+async def _lifespan(app: Litestar, settings: Settings, personas: Personas, providers: Providers) -> AsyncIterator[None]:
+    engine = open_engine(settings.database, checkpoints=True)
+    await anyio.to_thread.run_sync(upgrade, engine)
+    journal = Journal(engine)
+    journal.start()
+    boot = new_id()
+    for persona in personas:
+        await journal.write(partial(registry.champion, persona=persona.name))
+    if interrupted := await journal.write(partial(close_interrupted, boot=boot)):
+        log.warning("exchanges_interrupted", count=interrupted)
+    generations = Generations(providers, journal, settings)
+    app.state.desk = Desk(settings, engine, personas, journal, generations, boot)
+    log.info("web_started", personas=[persona.name for persona in personas])
+    try:
+        yield
+    finally:
+        await generations.drain(_DRAIN_SECONDS)
+        await providers.close()
+        await anyio.to_thread.run_sync(journal.close)
+        engine.dispose()
+        log.info("web_stopped")
+
+
+def _desk(request: Request[Any, Any, Any]) -> Desk:
+    desk: Desk = request.app.state.desk
+    return desk
+
+
+async def _caller(request: Request[Any, Any, Any], desk: NamedDependency[Desk]) -> Caller:
+    return await desk.recognise(request.headers.get("authorization"))
+
+
+async def _visitor(request: Request[Any, Any, Any], desk: NamedDependency[Desk]) -> Caller | None:
+    header = request.headers.get("authorization")
+    return await desk.recognise(header) if header else None
+
+
+@get("/health/live", tags=["Health"])
+async def live() -> dict[str, str]:
+    """The process answers."""
+    return {"status": "ok"}
+
+
+@get("/health/ready", tags=["Health"])
+async def ready(desk: NamedDependency[Desk]) -> dict[str, Any]:
+    """The service can take a message: the database takes a write and replies are admitted."""
+    desk.generations.admit()
+    try:
+        await desk.journal.write(lambda _: None)
+    except AttuneError as error:
+        raise Unavailable("The database cannot be written now.", code="storage") from error
+    return {"status": "ok", "waiting_writes": desk.journal.depth}
+
+
+@get("/", media_type=MediaType.HTML, include_in_schema=False)
+async def page() -> Response[bytes]:
+    """The hosted chat page."""
+    content = await anyio.Path(_DIST / "index.html").read_bytes()
+    headers = {"content-security-policy": _POLICY, "x-content-type-options": "nosniff", "referrer-policy": "no-referrer"}
+    return Response(content, media_type=MediaType.HTML, headers=headers)

@@ -1,0 +1,98 @@
+"""Who is calling: a key of an app or operator, or the token of one conversation. Every route decides; nothing is open by accident."""
+
+import time
+from typing import NamedTuple
+
+from sqlalchemy import Engine
+from sqlmodel import Session, select
+
+from service.chat.exchange import get_exchange
+from service.db.engine import reading
+from service.db.keys import TOKEN_PREFIX, digest, find_key
+from service.db.tables import Conversation, Exchange
+from service.errors import NotAuthenticated, NotFound, NotPermitted
+
+_REMEMBERED_SECONDS = 1.0
+_MOST_REMEMBERED = 10_000
+
+
+class Caller(NamedTuple):
+    """Who calls: with a key (`key_id`, `scopes`), or as the visitor of one conversation."""
+
+    key_id: str | None = None
+    scopes: frozenset[str] = frozenset()
+    conversation_id: str | None = None
+    person_id: str | None = None
+
+    @property
+    def operates(self) -> bool:
+        """Whether the caller is an operator."""
+        return "operate" in self.scopes
+
+    def require(self, scope: str) -> None:
+        """Raise `NotPermitted` when the caller's key lacks the scope; a visitor chats and rates in their own conversation."""
+        if self.conversation_id is not None and scope in {"chat", "rate"}:
+            return
+        if scope not in self.scopes:
+            raise NotPermitted(f"This needs a key with the scope '{scope}'. Make one: attune keys create --scope {scope}")
+
+    def owns(self, conversation: Conversation) -> bool:
+        """Whether the conversation is the caller's own."""
+        if self.conversation_id is not None:
+            return conversation.id == self.conversation_id
+        return self.key_id is not None and conversation.key_id == self.key_id
+
+
+class Gatekeeper:
+    """Knows callers by their secret. A key is looked up at most once a second, so a revoked one is refused within a second."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._known: dict[str, tuple[float, Caller]] = {}
+
+    def recognise(self, header: str | None) -> Caller:
+        """Return who sent this `Authorization` header; raise `NotAuthenticated`. Blocks on the database now and then."""
+        scheme, _, secret = (header or "").partition(" ")
+        if scheme.lower() != "bearer" or not secret.strip():
+            raise NotAuthenticated("Send a key: Authorization: Bearer <key>. Make one: attune keys create --scope chat", code="key_missing")
+        mark = digest(secret.strip())
+        remembered = self._known.get(mark)
+        if remembered and remembered[0] > time.monotonic():
+            return remembered[1]
+        with reading(self._engine) as session:
+            caller = _look_up(session, secret.strip())
+        if len(self._known) >= _MOST_REMEMBERED:
+            self._known.clear()
+        self._known[mark] = (time.monotonic() + _REMEMBERED_SECONDS, caller)
+        return caller
+
+
+def own_conversation(session: Session, conversation_id: str, caller: Caller) -> Conversation:
+    """Return the conversation if it is the caller's or the caller operates; raise `NotFound` or `NotPermitted`."""
+    found = session.get(Conversation, conversation_id)
+    if found is None:
+        raise NotFound("There is no such conversation.", code="conversation_not_found")
+    if not caller.owns(found) and not caller.operates:
+        raise NotPermitted("This conversation is not yours.")
+    return found
+
+
+def own_exchange(session: Session, exchange_id: str, caller: Caller) -> tuple[Exchange, Conversation]:
+    """Return the exchange and its conversation if they are the caller's or the caller operates; raise `NotFound` or `NotPermitted`."""
+    exchange = get_exchange(session, exchange_id)
+    conversation = session.get_one(Conversation, exchange.conversation_id)
+    if not caller.owns(conversation) and not caller.operates:
+        raise NotPermitted("This exchange is not yours.")
+    return exchange, conversation
+
+
+def _look_up(session: Session, secret: str) -> Caller:
+    if secret.startswith(TOKEN_PREFIX):
+        conversation = session.exec(select(Conversation).where(Conversation.token_digest == digest(secret))).first()
+        if conversation is None:
+            raise NotAuthenticated("This conversation token is not known. Begin a new conversation.", code="token_unknown")
+        return Caller(conversation_id=conversation.id, person_id=conversation.person_id)
+    key = find_key(session, secret)
+    if key is None:
+        raise NotAuthenticated("This key is not known or was revoked. Make one: attune keys create --scope chat")
+    return Caller(key_id=key.id, scopes=frozenset(key.scopes))

@@ -1,0 +1,44 @@
+"""What the application holds while it runs; opened and closed by the lifespan in `app.py`, handed to handlers as one dependency."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import anyio.to_thread
+from sqlalchemy import Engine
+from sqlmodel import Session
+
+from service.chat.generation import Generations
+from service.db.engine import reading
+from service.db.journal import Journal
+from service.personas.shelf import Personas
+from service.settings import Settings
+from service.web.guards import Caller, Gatekeeper
+
+T = TypeVar("T")
+
+
+class Desk:
+    """Everything a handler may need: personas, the journal for writes, threads for reads, the replies in the making."""
+
+    def __init__(
+        self, settings: Settings, engine: Engine, personas: Personas, journal: Journal, generations: Generations, boot: str
+    ) -> None:
+        self.settings = settings
+        self.personas = personas
+        self.journal = journal
+        self.generations = generations
+        self.boot = boot
+        self._engine = engine
+        self._gatekeeper = Gatekeeper(engine)
+
+    async def read(self, query: Callable[[Session], T]) -> T:
+        """Run `query` with a reading session in a thread: the event loop never waits for the database."""
+        return await anyio.to_thread.run_sync(self._read, query)
+
+    async def recognise(self, header: str | None) -> Caller:
+        """Return who sent this `Authorization` header."""
+        return await anyio.to_thread.run_sync(self._gatekeeper.recognise, header)
+
+    def _read(self, query: Callable[[Session], T]) -> T:
+        with reading(self._engine) as session:
+            return query(session)

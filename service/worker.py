@@ -1,0 +1,151 @@
+"""The worker: takes up the nights that are asked for, runs the schedule, and gives a sign of life.
+
+Nights are durable workflows of DBOS on a queue that lets one run at a time. The executor's name is stable and the application's version
+pinned, so that a worker that comes back after a kill goes on with its own nights, also after an upgrade.
+"""
+
+import os
+import signal
+import threading
+from datetime import datetime, timedelta
+from pathlib import Path
+from types import FrameType
+
+import structlog
+from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowID
+from sqlalchemy import Engine
+from sqlmodel import Session
+
+from service import ledger
+from service.db.engine import open_engine, reading, transaction
+from service.db.migration import upgrade
+from service.db.tables import Outcome, Worker, now
+from service.errors import Conflict, SettingsError
+from service.hosting.catalog import make_host
+from service.nightly import Nightly
+from service.personas.shelf import read_personas
+from service.settings import Settings
+from service.training.catalog import Trainers
+
+_WORKER = "worker-1"
+_QUEUE = "nights"
+_LOOK_SECONDS = 1.0
+_ALIVE_SECONDS = 15
+_ENDED_BADLY = {"ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"}
+log = structlog.get_logger()
+
+
+def run_worker(settings: Settings) -> None:
+    """Run until SIGTERM or SIGINT. Blocks; must be called on the main thread."""
+    engine = open_engine(settings.database)
+    upgrade(engine)
+    stop = threading.Event()
+    trainers = Trainers()
+    _stop_on_signal(stop)
+    DBOS(config=_config(settings))
+    nightly = Nightly(settings, engine, trainers.trainer_of, make_host(settings), stop)
+    DBOS.launch()
+    DBOS.register_queue(_QUEUE, global_concurrency=1, polling_interval_sec=0.5)
+    _apply_schedule(settings)
+    log.info("worker_started", schedule=settings.nightly, timezone=settings.timezone)
+    try:
+        while not stop.is_set():
+            _look(engine, nightly)
+            stop.wait(_LOOK_SECONDS)
+    finally:
+        trainers.stop()
+        _leave(engine)
+
+
+def worker_is_alive(session: Session) -> bool:
+    """Whether a worker gave a sign of life in the last 15 seconds."""
+    seen = session.get(Worker, _WORKER)
+    return seen is not None and now() - seen.seen_at < timedelta(seconds=_ALIVE_SECONDS)
+
+
+@DBOS.workflow(name="request_nights")
+def request_nights(_scheduled: datetime, context: dict[str, str]) -> None:
+    """What the schedule does: ask for a night for every persona; one that is under way already is left alone."""
+    _request_all(context["database"], context["personas"])
+
+
+@DBOS.step(name="request_all")
+def _request_all(database: str, personas: str) -> None:
+    engine = open_engine(database)
+    try:
+        for persona in read_personas(Path(personas)):
+            try:
+                with transaction(engine) as session:
+                    ledger.request_night(session, persona.name)
+            except Conflict:
+                log.info("night_already_under_way", persona=persona.name)
+    finally:
+        engine.dispose()
+
+
+def _config(settings: Settings) -> DBOSConfig:
+    return {
+        "name": "attune",
+        "system_database_url": settings.workflow_database,
+        "application_version": "attune-nights-1",
+        "executor_id": _WORKER,
+        "serializer": DBOSPortableJSONSerializer(),
+        "log_level": "ERROR",
+    }
+
+
+def _apply_schedule(settings: Settings) -> None:
+    try:
+        DBOS.apply_schedules(
+            [
+                {
+                    "schedule_name": "nightly",
+                    "workflow_fn": request_nights,
+                    "schedule": settings.nightly,
+                    "cron_timezone": settings.timezone,
+                    "automatic_backfill": False,
+                    "context": {"database": settings.database, "personas": str(settings.personas.absolute())},
+                }
+            ]
+        )
+    except Exception as error:
+        raise SettingsError(
+            f"ATTUNE_NIGHTLY='{settings.nightly}' with ATTUNE_TIMEZONE='{settings.timezone}' is no schedule such as '0 3 * * *'."
+        ) from error
+
+
+def _look(engine: Engine, nightly: Nightly) -> None:
+    """Give a sign of life, and take up every night that was asked for. Taking one up twice is harmless: its id is the workflow's."""
+    with transaction(engine) as session:
+        session.merge(Worker(id=_WORKER, seen_at=now()))
+        nights = [night.id for night in ledger.open_nights(session)]
+    for night_id in nights:
+        status = DBOS.get_workflow_status(night_id)
+        if status is None:
+            with SetWorkflowID(night_id):
+                DBOS.enqueue_workflow(_QUEUE, nightly.night, night_id)
+        elif status.status in _ENDED_BADLY:
+            with transaction(engine) as session:
+                ledger.write_receipt(
+                    session, night_id, Outcome.failed, "The night could not be carried on after repeated crashes; see the log."
+                )
+
+
+def _leave(engine: Engine) -> None:
+    """End the process. With a night under way it ends at once, in the middle of a step, as after a kill: the next start goes on there."""
+    with reading(engine) as session:
+        under_way = bool(ledger.open_nights(session))
+    log.info("worker_stopped", night_under_way=under_way)
+    if under_way:
+        os._exit(0)
+    DBOS.destroy(workflow_completion_timeout_sec=0)
+    engine.dispose()
+
+
+def _stop_on_signal(stop: threading.Event) -> None:
+    def on_signal(number: int, _frame: FrameType | None) -> None:
+        log.info("worker_stopping", signal=number)
+        stop.set()
+
+    signal.signal(signal.SIGTERM, on_signal)
+    signal.signal(signal.SIGINT, on_signal)

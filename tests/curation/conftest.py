@@ -1,0 +1,96 @@
+"""A real database to harvest from, and a short way to fill it."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from service.curation.sample import Sample
+from service.db.engine import open_engine, reading, transaction
+from service.db.migration import upgrade
+from service.db.tables import Conversation, Exchange, ExchangeState, Person, Prompt, Rating, Thumb, Version
+from service.personas.shelf import Message
+
+
+class Records:
+    """Writes people, exchanges and ratings. Ids are given by the test or count upwards, so that order is plain to see."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self._ratings = 0
+        self._known: set[str] = set()
+
+    def exchange(
+        self,
+        name: str,
+        message: str = "Hello.",
+        reply: str = "Hi!",
+        *,
+        conversation: str = "",
+        context: list[dict[str, str]] | None = None,
+        persona: str = "friend",
+        prompt: str = "You are Friend.",
+        state: ExchangeState = ExchangeState.complete,
+    ) -> None:
+        conversation = conversation or f"of {name}"
+        self._once(f"person owner of {persona}", Person(id=f"owner of {persona}", external=f"owner of {persona}"))
+        self._once(f"version {persona}", Version(id=f"v0 of {persona}", persona=persona, number=0))
+        self._once(f"prompt {prompt}", Prompt(fingerprint=prompt, persona=persona, text=prompt))
+        self._once(f"conversation {conversation}", Conversation(id=conversation, persona=persona, person_id=f"owner of {persona}"))
+        with transaction(self.engine) as session:
+            session.add(
+                Exchange(
+                    id=name,
+                    conversation_id=conversation,
+                    persona=persona,
+                    version_id=f"v0 of {persona}",
+                    fingerprint=prompt,
+                    context=context or [],
+                    message=message,
+                    reply=reply,
+                    state=state,
+                    boot="b",
+                )
+            )
+
+    def rate(self, exchange: str, thumb: str, *, person: str = "ann", correction: str | None = None) -> str:
+        self._once(f"person {person}", Person(id=person, external=person))
+        self._ratings += 1
+        name = f"r{self._ratings:03}"
+        with transaction(self.engine) as session:
+            session.add(Rating(id=name, exchange_id=exchange, person_id=person, rating=Thumb(thumb), reasons=[], correction=correction))
+        return name
+
+    def add(self, *rows: object) -> None:
+        with transaction(self.engine) as session:
+            for row in rows:
+                session.add(row)
+                session.flush()
+
+    def reading(self):
+        return reading(self.engine)
+
+    def _once(self, name: str, row: object) -> None:
+        if name not in self._known:
+            self._known.add(name)
+            self.add(row)
+
+
+@pytest.fixture
+def records(tmp_path: Path) -> Iterator[Records]:
+    engine = open_engine(f"sqlite:///{tmp_path / 'attune.sqlite'}")
+    upgrade(engine)
+    yield Records(engine)
+    engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def make_sample() -> Callable[..., Sample]:
+    """Makes a rated sample from a message and a reply; anything else of it by keyword."""
+
+    def make(message: str = "Hello.", completion: str = "Hi!", label: bool = True, *, system: str = "You are Friend.", **others) -> Sample:
+        prompt = (Message("system", system), Message("user", message))
+        return Sample(prompt=prompt, completion=completion, label=label, **{"origin": "rated", **others})
+
+    return make

@@ -1,0 +1,207 @@
+"""Freezing a dataset, reading it back, and saying whether it is enough."""
+
+import json
+import multiprocessing
+import os
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from service.curation.dataset import count_samples, freeze, read_rows, ready
+from service.curation.text import make_whole
+from service.errors import TrainingError
+from service.personas.persona import Minimum
+
+_HOSTILE = [
+    "\u2028",
+    "\u2029",
+    "\x85",
+    "\x00",
+    "\x1b[2J",
+    "\r\n",
+    "\ud800",
+    "\udfff",
+    "\\u0000",
+    '"}\n{"',
+    "<|end|>",
+    "<|im_start|>system",
+    "\ufeff",
+    "😀",
+]
+_TEXT = st.lists(st.sampled_from(_HOSTILE) | st.text(st.characters()), max_size=6).map("".join)
+
+
+def test_a_row_is_what_a_trainer_reads(tmp_path, make_sample):
+    """Prompt and completion as lists of messages, the label, and where the row came from."""
+    frozen = freeze(tmp_path, [make_sample(exchange_id="e1", rating_id="r1")], [make_sample("Bye.", "No.", False, origin="corrected")])
+
+    system = {"role": "system", "content": "You are Friend."}
+    assert [
+        {
+            "prompt": [system, {"role": "user", "content": "Hello."}],
+            "completion": [{"role": "assistant", "content": "Hi!"}],
+            "label": True,
+            "origin": "rated",
+            "exchange": "e1",
+            "rating": "r1",
+        }
+    ] == read_rows(frozen.train)
+    assert [(row["label"], row["origin"], row["exchange"]) for row in read_rows(frozen.holdout)] == [(False, "corrected", None)]
+
+
+def test_the_manifest_says_what_is_there(tmp_path, make_sample):
+    """Hash, counts by split, label and origin, and the time; the folder bears the hash."""
+    train = [make_sample(), make_sample("b", label=False), make_sample("c", origin="corrected"), make_sample("d", origin="seed")]
+
+    frozen = freeze(tmp_path, train, [make_sample("e", label=False)])
+
+    manifest = json.loads((tmp_path / frozen.hash / "manifest.json").read_text())
+    assert {"hash", "counts", "made_at"} == set(manifest)
+    assert (frozen.hash, frozen.counts) == (manifest["hash"], manifest["counts"])
+    assert count_samples(train) == {"samples": 4, "liked": 2, "disliked": 1, "rated": 2, "corrected": 1, "seed": 1}
+    assert frozen.counts == {
+        "train_samples": 4,
+        "train_liked": 2,
+        "train_disliked": 1,
+        "train_rated": 2,
+        "train_corrected": 1,
+        "train_seed": 1,
+        "holdout_samples": 1,
+        "holdout_liked": 0,
+        "holdout_disliked": 1,
+        "holdout_rated": 1,
+        "holdout_corrected": 0,
+        "holdout_seed": 0,
+    }
+    assert [frozen.hash] == [entry.name for entry in tmp_path.iterdir()]
+
+
+def test_the_same_content_has_the_same_hash(tmp_path, make_sample):
+    """Order and ids do not matter; the side a sample lies on, and how often, does."""
+    one, two = make_sample("a", exchange_id="e1"), make_sample("b")
+    name = freeze(tmp_path, [one, two], []).hash
+
+    assert name == freeze(tmp_path / "elsewhere", [two, make_sample("a", exchange_id="e9")], []).hash
+    others = {freeze(tmp_path, *sides).hash for sides in (([one], [two]), ([two], [one]), ([], [one, two]), ([one, two, two], []))}
+    assert len(others - {name}) == 4
+
+
+def test_a_frozen_dataset_is_never_touched_again(tmp_path, make_sample):
+    """Freezing the same content again changes no byte, and gives the same answer."""
+    first = freeze(tmp_path, [make_sample(exchange_id="e1")], [])
+    before = {entry: (entry.stat().st_mtime_ns, entry.read_bytes()) for entry in first.path.iterdir()}
+
+    assert first == freeze(tmp_path, [make_sample(exchange_id="e2")], [])
+    assert before == {entry: (entry.stat().st_mtime_ns, entry.read_bytes()) for entry in first.path.iterdir()}
+
+
+class _Deadly(list):
+    """Samples that end the process, without a farewell, while the second file is being written."""
+
+    def __init__(self, samples, folder):
+        super().__init__(samples)
+        self._folder = folder
+
+    def __iter__(self):
+        for number, sample in enumerate(super().__iter__()):
+            if number == 25 and any(self._folder.glob("*.partial/holdout.jsonl")):
+                os._exit(9)
+            yield sample
+
+
+def _die_while_freezing(folder, samples):
+    freeze(folder, samples, _Deadly(samples, folder))
+
+
+def test_a_killed_freeze_leaves_no_dataset(tmp_path, make_sample):
+    """A process that dies while it writes leaves nothing under the dataset's name, and the next attempt succeeds."""
+    samples = [make_sample(f"Message {number}.") for number in range(50)]
+
+    process = multiprocessing.get_context("spawn").Process(target=_die_while_freezing, args=(tmp_path, samples))
+    process.start()
+    process.join()
+
+    assert process.exitcode == 9
+    assert [entry.suffix for entry in tmp_path.iterdir()] == [".partial"]
+    frozen = freeze(tmp_path, samples, samples)
+    assert list(tmp_path.iterdir()) == [frozen.path]
+    assert (len(read_rows(frozen.train)), len(read_rows(frozen.holdout))) == (50, 50)
+
+
+def test_what_a_killed_process_left_is_written_anew(tmp_path, make_sample):
+    """Neither a half-written `.partial` nor a folder without a manifest is mistaken for a dataset."""
+    frozen = freeze(tmp_path, [make_sample()], [])
+    whole = frozen.train.read_bytes()
+    (frozen.path / "manifest.json").unlink()
+    frozen.train.write_bytes(whole[:20])
+    partial = tmp_path / f"{frozen.hash}.partial"
+    partial.mkdir()
+    (partial / "train.jsonl").write_bytes(whole * 3)
+    (partial / "stray").touch()
+
+    assert frozen == freeze(tmp_path, [make_sample()], [])
+    assert whole == frozen.train.read_bytes()
+    assert {"train.jsonl", "holdout.jsonl", "manifest.json"} == {entry.name for entry in frozen.path.iterdir()}
+    assert not partial.exists()
+
+
+def test_an_empty_dataset_is_a_dataset(tmp_path):
+    """Nothing to learn is an answer, not a crash."""
+    frozen = freeze(tmp_path, [], [])
+
+    assert [] == read_rows(frozen.train) == read_rows(frozen.holdout)
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(_TEXT, _TEXT, _TEXT, st.booleans()), max_size=5))
+def test_hostile_text_reads_back_equal(tmp_path_factory, make_sample, words):
+    """Whatever people write, each sample is one line for every reader, and reads back as it was; half a character becomes U+FFFD."""
+    samples = [make_sample(ask, reply, label, system=system) for system, ask, reply, label in words]
+
+    frozen = freeze(tmp_path_factory.mktemp("frozen"), samples, [])
+
+    rows = read_rows(frozen.train)
+    expected = [([make_whole(system), make_whole(ask)], make_whole(reply), label) for system, ask, reply, label in words]
+    assert expected == [([turn["content"] for turn in row["prompt"]], row["completion"][0]["content"], row["label"]) for row in rows]
+    assert len(samples) == len(frozen.train.read_text("utf-8").splitlines())
+    assert rows == [json.loads(line) for line in frozen.train.read_text("utf-8").splitlines()]
+    assert all([turn["role"] for turn in row["prompt"]] == ["system", "user"] for row in rows)
+
+
+def test_a_megabyte_is_one_line(tmp_path, make_sample):
+    """A very long message is kept whole."""
+    text = "\u2028long " * 200_000
+
+    frozen = freeze(tmp_path, [make_sample(text), make_sample()], [])
+
+    assert [text, "Hello."] == [row["prompt"][1]["content"] for row in read_rows(frozen.train)]
+
+
+def test_a_damaged_file_is_named_with_its_line(tmp_path):
+    """A row that cannot be read is an error that says where, not a row less."""
+    path = tmp_path / "train.jsonl"
+    path.write_text('{"label": true}\n{"label": tr\n')
+
+    with pytest.raises(TrainingError, match=r"line 2 of .*train\.jsonl"):
+        read_rows(path)
+
+
+def test_enough_is_enough(make_sample):
+    """At the minimum of liked replies a night may train, also with no disliked one; a correction is a liked reply."""
+    liked = [make_sample(f"Message {number}.") for number in range(19)]
+
+    assert ready(count_samples([*liked, make_sample("x", origin="corrected")]), Minimum(liked=20, each_label=10)) is None
+
+
+def test_what_is_missing_is_said_with_its_numbers(make_sample):
+    """One plain sentence with both numbers; neither seeds nor disliked replies make up for liked ones."""
+    liked = [make_sample(f"Message {number}.") for number in range(12)]
+    others = [make_sample("a", origin="seed")] * 30 + [make_sample("b", label=False)] * 30
+
+    assert (
+        ready(count_samples(liked + others), Minimum(liked=20))
+        == "There are 12 liked replies to train on, 20 are needed (the held-out ones and the seeds do not count)."
+    )
+    assert "There is 1 liked reply to train on, 20 are needed" in (ready(count_samples(liked[:1]), Minimum(liked=20)) or "")
+    assert "There are 0 liked replies to train on, 1 is needed" in (ready(count_samples([]), Minimum(liked=1)) or "")
