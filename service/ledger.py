@@ -1,15 +1,17 @@
-"""What a night writes down: where it stands, its training run, its candidate, its evaluation, its receipt. One row each, found again by the night.
+"""What a night writes down: where it stands, its dataset, training run, candidate, evaluation and receipt; one row each, found by the night.
 
 Every function looks first and writes only what is missing, so that a step that runs twice leaves one row.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
+from sqlalchemy import insert
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
 from service import registry
-from service.db.tables import Dataset, Evaluation, Night, Outcome, Receipt, RunState, TrainingRun, Version, now
+from service.db.tables import Dataset, Evaluation, Night, Outcome, Receipt, RunState, Sample, TrainingRun, Version, now
 from service.errors import Conflict
 
 
@@ -49,6 +51,16 @@ def note_progress(session: Session, night_id: str, **progress: float) -> None:
 def find_dataset(session: Session, night_id: str) -> Dataset | None:
     """The night's dataset."""
     return session.exec(select(Dataset).where(Dataset.night_id == night_id)).first()
+
+
+def keep_dataset(session: Session, dataset: Dataset, lineage: Sequence[Sample]) -> None:
+    """Keep the night's dataset and where its samples came from, unless the night has one already."""
+    if find_dataset(session, dataset.night_id or "") is not None:
+        return
+    session.add(dataset)
+    session.flush()
+    if lineage:
+        session.execute(insert(Sample), [row.model_dump(exclude={"id"}) for row in lineage])
 
 
 def last_learned(session: Session, persona: str) -> str | None:

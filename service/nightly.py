@@ -110,12 +110,10 @@ class Nightly(DBOSConfiguredInstance):
         train, holdout = split_samples(kept, held_out=never_trained)
         frozen = freeze(self._settings.artifact_folder / "datasets", train, holdout)
         counts = {**frozen.counts, **{f"dropped_{reason}": count for reason, count in dropped.items()}}
+        dataset = Dataset(persona=persona.name, night_id=night_id, hash=frozen.hash, counts=counts)
+        lineage = sample_rows(dataset.id, train, holdout)  # made before the transaction: it holds up every other writer
         with transaction(self._engine) as session:
-            if ledger.find_dataset(session, night_id) is None:
-                dataset = Dataset(persona=persona.name, night_id=night_id, hash=frozen.hash, counts=counts)
-                session.add(dataset)
-                session.flush()
-                session.add_all(sample_rows(dataset.id, train, holdout))
+            ledger.keep_dataset(session, dataset, lineage)
             learned = ledger.last_learned(session, persona.name)
         log.info("dataset_frozen", night=night_id, hash=frozen.hash[:16], **counts)
         if learned == frozen.hash:

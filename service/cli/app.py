@@ -1,7 +1,6 @@
 """The root of the command line: commands are imported when they are used, and every error becomes a sentence and an exit code."""
 
 import importlib
-import sys
 from collections.abc import Sequence
 
 import rich_click as click
@@ -50,7 +49,7 @@ def run(arguments: Sequence[str]) -> int:
     try:
         code = attune.main(args=list(arguments), prog_name="attune", standalone_mode=False)
     except AttuneError as error:
-        print(f"attune: {error.message}", file=sys.stderr)
+        click.echo(f"attune: {error.message}", err=True)
         return error.exit_code
     except Exit as error:
         return error.exit_code

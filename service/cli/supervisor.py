@@ -1,7 +1,5 @@
 """Keeping processes alive: each is started again when it ends, their output is one stream, and one word stops them all in order."""
 
-import ctypes
-import os
 import signal
 import subprocess
 import sys
@@ -14,7 +12,9 @@ _FIRST_PAUSE = 1.0
 _LONGEST_PAUSE = 30.0
 _STEADY_SECONDS = 60.0
 _PATIENCE_SECONDS = 40.0
-_DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG in Linux's prctl(2)
+# Should the supervisor be killed, its children get SIGTERM instead of living on unseen (PR_SET_PDEATHSIG of Linux's prctl(2)).
+# A program of its own that then becomes the child: code between fork and exec is unsafe in a process with threads.
+_DIE_WITH_PARENT = "import ctypes, os, sys; ctypes.CDLL(None).prctl(1, 15); os.getppid() == 1 or os.execv(sys.argv[1], sys.argv[1:])"
 
 
 class Child:
@@ -39,7 +39,7 @@ class Child:
         """Start the process and pass every line it prints to `tell(name, line)`."""
         self._started = time.monotonic()
         self._process = subprocess.Popen(
-            self._command,
+            [sys.executable, "-S", "-c", _DIE_WITH_PARENT, *self._command] if sys.platform == "linux" else self._command,
             env=self._environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -47,7 +47,6 @@ class Child:
             text=True,
             errors="replace",
             start_new_session=True,
-            preexec_fn=_die_with_parent if sys.platform == "linux" else None,
         )
         threading.Thread(target=_pump, args=(self._process, self.name, tell), daemon=True).start()
 
@@ -101,10 +100,3 @@ def _pump(process: subprocess.Popen[str], name: str, tell: Callable[[str, str], 
     if process.stdout is not None:
         for line in process.stdout:
             tell(name, line.rstrip("\n"))
-
-
-def _die_with_parent() -> None:
-    """Runs in the child before its program: should the supervisor be killed, the child gets SIGTERM instead of living on unseen."""
-    ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGTERM)
-    if os.getppid() == 1:
-        os._exit(1)

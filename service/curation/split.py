@@ -19,8 +19,8 @@ def split_samples(
     not trained on) but never back. Seeds are trained on, and so is a group with a seed's opening in it.
 
     What could still move a held-out row into train, and what `held_out` prevents: a bridge between two groups that is withdrawn, a
-    smaller `holdout_share`, a seed written later for an opening that was held out. In the last case the seed is trained on and the old rows
-    stay held out: then, and only then, an opening is on both sides.
+    smaller `holdout_share`, a seed written later for an opening of the group, a bridge to a seed's group. In the last two cases the seed
+    is trained on and the rest of the group stays held out: then, and only then, an opening is on both sides.
 
     The share is a chance per opening, not a quota of rows: of 40 openings 8 are held out on average, and between 4 and 13 in 95 of 100
     cases; few openings, or one that most people begin with, can make either side empty.

@@ -69,9 +69,4 @@ def _run(source: Path, out: Path, log: Path) -> None:
         except subprocess.TimeoutExpired as error:
             raise ScoringError(f"Scoring the holdout rows took more than {_TIMEOUT_SECONDS // 60} minutes.") from error
     if code != 0 or not out.exists():
-        raise ScoringError(f"The holdout rows could not be scored (exit code {code}): {_last_line(log)}")
-
-
-def _last_line(log: Path) -> str:
-    lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
-    return lines[-1] if lines else "nothing was said."
+        raise ScoringError(f"The holdout rows could not be scored (exit code {code}); the log is {log}.")

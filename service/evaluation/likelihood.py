@@ -1,4 +1,6 @@
-"""How likely models find given replies: `python -m service.evaluation.likelihood IN.json OUT.json`. Imports torch: run it, do not import it.
+"""How likely models find given replies: `python -m service.evaluation.likelihood IN.json OUT.json`.
+
+Imports torch: run it, do not import it.
 
 IN:  {"models": {name: folder}, "rows": [{"prompt": [messages], "completion": [messages]}]}
 OUT: {name: [{"logprob": nats over the reply's tokens, the one that ends it included, "tokens": how many}]}, written last and whole.
@@ -44,11 +46,14 @@ def score(folder: Path, rows: Sequence[dict[str, Any]]) -> list[dict[str, float]
 
 
 def _encode(tokenizer: Any, row: dict[str, Any], longest: int) -> tuple[list[int], int]:
-    """The tokens of a row, trimmed at the left to what the model can read, and how many at the end are the reply's."""
+    """The tokens of a row, trimmed at the left to what the model can read, and how many at the end are the reply's.
+
+    The reply begins where the chat with it departs from the chat that waits for it: some templates end the two differently.
+    """
     prompt = _tokens(tokenizer, row["prompt"], add_generation_prompt=True)
     whole = _tokens(tokenizer, row["prompt"] + row["completion"], add_generation_prompt=False)
-    reply = min(len(whole) - len(prompt), longest - 1)
-    return whole[-longest:], reply
+    start = next((place for place, (one, other) in enumerate(zip(prompt, whole, strict=False)) if one != other), len(prompt))
+    return whole[-longest:], min(len(whole) - start, longest - 1)
 
 
 def _tokens(tokenizer: Any, messages: list[dict[str, str]], *, add_generation_prompt: bool) -> list[int]:
@@ -59,14 +64,19 @@ def _tokens(tokenizer: Any, messages: list[dict[str, str]], *, add_generation_pr
 
 
 def _logprobs(model: Any, batch: Sequence[tuple[list[int], int]]) -> list[float]:
-    """Padded at the right, where no token of a causal model looks."""
+    """Padded at the right, where no token of a causal model looks; only the ends, where the replies are, are projected to words."""
     width = max(len(tokens) for tokens, _ in batch)
+    ends = max(width - len(tokens) + reply for tokens, reply in batch)
     ids = torch.tensor([tokens + [0] * (width - len(tokens)) for tokens, _ in batch], device=model.device)
     mask = torch.tensor([[1] * len(tokens) + [0] * (width - len(tokens)) for tokens, _ in batch], device=model.device)
     with torch.inference_mode():
-        logits = model(input_ids=ids, attention_mask=mask, use_cache=False).logits[:, :-1].float()
-    each = torch.log_softmax(logits, dim=-1).gather(-1, ids[:, 1:, None]).squeeze(-1)
-    return [float(each[place, len(tokens) - 1 - reply : len(tokens) - 1].sum()) for place, (tokens, reply) in enumerate(batch)]
+        logits = model(input_ids=ids, attention_mask=mask, use_cache=False, logits_to_keep=ends + 1).logits[:, :-1].float()
+    each = torch.log_softmax(logits, dim=-1).gather(-1, ids[:, width - ends :, None]).squeeze(-1)
+    sums = []
+    for place, (tokens, reply) in enumerate(batch):
+        end = ends - (width - len(tokens))
+        sums.append(float(each[place, end - reply : end].sum()))
+    return sums
 
 
 def _batches(places: Sequence[int]) -> Iterator[Sequence[int]]:

@@ -137,7 +137,7 @@ def preference_gain(rows: Sequence[HeldOut], rounds: int = 2000, seed: int = 0) 
         return Interval(
             value=value, why=f"it takes {_FEWEST_GROUPS} conversations with each thumb that was given, and one thumb has {rarer}"
         )
-    draws = list(_draws(groups, rounds, Random(seed)))  # noqa: S311 - drawn for statistics, and to be drawn again.
+    draws = list(_draws(groups, rounds, Random(seed)))
     margin = student(len(groups) - 1) * stdev(draws) * math.sqrt(rarer / (rarer - 1))
     # Rounded, so that the last bit of two equal sums is no evidence.
     return Interval(value=round(value, _DIGITS), low=round(value - margin, _DIGITS), high=round(value + margin, _DIGITS))

@@ -25,4 +25,4 @@ class Host(ABC):
 
     @abstractmethod
     def warm_up(self, hosted: Hosted) -> None:
-        """Have the version answer once and throw the answer away, so that no person waits for it to load; `HostingError` when it does not."""
+        """Have the version answer and throw the answer away, so that no person waits for it to load; `HostingError` when it does not."""

@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,9 +13,11 @@ import httpx
 
 from service.errors import HostingError
 from service.hosting.base import Host, Hosted
+from service.providers.catalog import STARTER
 
 PROVIDER = "local"
 
+_STARTER = "starter"
 _LOADED_SECONDS = 24 * 3600  # an idle model leaves memory after a day: the champion and a canary stay, the versions they replaced go
 _MERGE_SECONDS = 1800
 _REPLY_SECONDS = 120
@@ -34,14 +37,14 @@ class EngineHost(Host):
     """Merges an adapter into a folder of its own and has the engine load it."""
 
     def __init__(self, base_url: str, artifacts: Path, *, warm_up_seconds: float = 180) -> None:
-        self._chat_url = f"{base_url.rstrip('/')}/v1/chat/completions"
+        self.chat_url = f"{base_url.rstrip('/')}/v1/chat/completions"
         self._versions = artifacts.absolute() / "versions"
         self._warm_up_seconds = warm_up_seconds
 
     def publish(self, name: str, base: Path, adapter: Path) -> Hosted:
         """See `Host.publish`: the folder `versions/<name>` is there when it is whole."""
-        if not _NAME.fullmatch(name):
-            raise HostingError(f"A version cannot be called {name!r}: letters, digits, dots, dashes and underscores only.")
+        if not _NAME.fullmatch(name) or name == _STARTER:
+            raise HostingError(f"A version cannot be called {name!r}: use other letters, digits, dots, dashes and underscores.")
         folder = self.folder_of(name)
         if not folder.exists():
             self._versions.mkdir(parents=True, exist_ok=True)
@@ -50,18 +53,17 @@ class EngineHost(Host):
 
     def warm_up(self, hosted: Hosted) -> None:
         """See `Host.warm_up`. Asks again while the engine starts; two whole answers, as the engine's very first may lack a token."""
-        body = {**_GREETING, "model": str(self.folder_of(hosted.model))}
-        deadline = time.monotonic() + self._warm_up_seconds
-        with httpx.Client(timeout=_REPLY_SECONDS) as client:
-            for _ in range(2):
-                while trouble := _trouble(client, self._chat_url, body):
-                    if time.monotonic() > deadline:
-                        raise HostingError(f"The version {hosted.model} did not answer within {self._warm_up_seconds:g} s: {trouble}")
-                    time.sleep(_RETRY_SECONDS)
+        _have_it_answer(self.chat_url, hosted.model, self.folder_of(hosted.model), self._warm_up_seconds, threading.Event())
 
     def folder_of(self, name: str) -> Path:
-        """The folder of a published version: what the engine must be asked for."""
-        return self._versions / name
+        """The folder of the starter or of a published version: what the engine must be asked for."""
+        return STARTER if name == _STARTER else self._versions / name
+
+
+def warm_up_starter(base_url: str, artifacts: Path, seconds: float, stop: threading.Event) -> None:
+    """Wait until the engine at `base_url` has answered with the starter, or `stop` is set; `HostingError` after `seconds`."""
+    host = EngineHost(base_url, artifacts)
+    _have_it_answer(host.chat_url, _STARTER, host.folder_of(_STARTER), seconds, stop)
 
 
 def engine_command(host: str, port: int) -> list[str]:
@@ -101,6 +103,18 @@ def _merge(base: Path, adapter: Path, folder: Path, log: Path) -> None:
             f"The adapter could not be merged into its base (exit code {code}): {lines[-1] if lines else 'nothing was said.'}"
         )
     log.unlink()
+
+
+def _have_it_answer(url: str, name: str, folder: Path, seconds: float, stop: threading.Event) -> None:
+    """Ask until there were two whole answers."""
+    body = {**_GREETING, "model": str(folder)}
+    deadline = time.monotonic() + seconds
+    with httpx.Client(timeout=_REPLY_SECONDS) as client:
+        for _ in range(2):
+            while not stop.is_set() and (trouble := _trouble(client, url, body)):
+                if time.monotonic() > deadline:
+                    raise HostingError(f"The model {name} did not answer within {seconds:g} s: {trouble}")
+                stop.wait(_RETRY_SECONDS)
 
 
 def _trouble(client: httpx.Client, url: str, body: dict[str, object]) -> str:

@@ -1,5 +1,6 @@
-"""Writes an adapter into its base: `python -m service.hosting.merge BASE ADAPTER OUT`, folders all three. Imports torch: run it, do not import it.
+"""Writes an adapter into its base: `python -m service.hosting.merge BASE ADAPTER OUT`, folders all three.
 
+Imports torch: run it, do not import it.
 The embedded engine loads no adapters, only whole models. OUT is there when it is whole; an OUT that is there is left as it is.
 """
 

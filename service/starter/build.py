@@ -1,146 +1,18 @@
-"""Makes the starter model from its corpus: `python -m service.starter.build`."""
+"""The command that makes the starter model: `python -m service.starter.build`."""
 
 import argparse
-import json
-import random
-import re
 import sys
-from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-from service.starter.corpus import Block, Words, count_exchanges, read_corpus, read_words
-from service.starter.enlarge import Prompts, Session, enlarge, read_prompts
-
-if TYPE_CHECKING:
-    from service.starter.training import Limit
-    from service.starter.training import Progress as Report
-
-STEPS = 4500  # what the committed weights were made with
+STEPS = 4000  # what the committed weights were made with
 SEED = 1
 OUT = Path(__file__).parent / "weights"
-HELD_OUT_SESSIONS = 80
-NO_TORCH = "Building the starter model needs torch and transformers, which are not installed: pip install attune[local]"
-
-talk = Console(stderr=True)
-
-
-@dataclass(frozen=True)
-class Material:
-    """Everything that the training reads."""
-
-    blocks: list[Block]
-    words: Words
-    prompts: Prompts
-
-
-def read_material() -> Material:
-    """The corpus, the word lists and the system prompts."""
-    return Material(read_corpus(), read_words(), read_prompts())
-
-
-def texts_of(sessions: list[Session]) -> list[str]:
-    """Every text of the sessions once per place where it stands, for the tokenizer to count."""
-    return [text for session in sessions for text in (session.system, *(part for pair in session.exchanges for part in pair))]
-
-
-def train_model(material: Material, limit: "Limit", seed: int, small: bool) -> tuple[Any, Any, "Report"]:
-    """Makes tokenizer and model, and trains the model with a progress bar."""
-    import torch
-
-    from service.starter import tokenizer as tokens
-    from service.starter import training
-
-    torch.manual_seed(seed)
-    trained, held_out = training.split_blocks(material.blocks, seed)
-    round_of_all = list(enlarge(material.blocks, material.words, material.prompts, seed))
-    tokenizer = tokens.make_tokenizer(texts_of(round_of_all))
-    held_out_sessions = list(enlarge(held_out, material.words, material.prompts, seed))
-    random.Random(seed).shuffle(held_out_sessions)
-    model = training.make_model(tokenizer, small)
-    batches = training.endless_batches(trained, material.words, material.prompts, tokenizer, seed)
-    columns = (TextColumn("training"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
-    with Progress(*columns, console=talk) as bar:
-        task = bar.add_task("", total=limit.steps or 1000)
-
-        def tell(report: "Report") -> None:
-            done = report.step if limit.steps else round(1000 * report.share)
-            bar.update(task, completed=done, description=f"loss {report.loss:.2f}, {report.tokens / report.seconds:,.0f} tokens/s")
-            if report.held_out_loss is not None:
-                bar.console.print(f"step {report.step:,}: loss {report.loss:.3f}, held out {report.held_out_loss:.3f}")
-
-        rows = tokens.encode(held_out_sessions[:HELD_OUT_SESSIONS], tokenizer)
-        report = training.train(model, batches, rows, limit, tell)
-    return tokenizer, model, report
-
-
-def save_model(tokenizer: Any, model: Any, out: Path) -> None:
-    """One folder that AutoModelForCausalLM and AutoTokenizer load: float16 on disk, float32 in memory."""
-    from transformers import GenerationConfig
-
-    out.mkdir(parents=True, exist_ok=True)
-    model.generation_config = GenerationConfig(
-        do_sample=True,
-        temperature=0.9,
-        top_p=0.95,
-        eos_token_id=model.config.eos_token_id,
-        pad_token_id=model.config.pad_token_id,
-        max_new_tokens=120,
-    )
-    model.half().save_pretrained(out)
-    tokenizer.save_pretrained(out)
-    config_file = out / "config.json"
-    config = json.loads(config_file.read_text(encoding="utf-8"))
-    config["dtype"] = "float32"
-    config_file.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-
-
-def describe(material: Material, model: Any, report: "Report", command: str, seed: int, out: Path) -> str:
-    """The model card, with the twenty questions answered by the saved model."""
-    import torch
-
-    from service.starter.answers import answer_questions, read_questions
-    from service.starter.card import Figures, write_card
-
-    replies = [reply.text for block in material.blocks for turn in block.turns for reply in turn.replies]
-    figures = Figures(
-        layers=model.config.num_hidden_layers,
-        hidden=model.config.hidden_size,
-        parameters=model.num_parameters(),
-        context=model.config.max_position_embeddings,
-        vocabulary=model.config.vocab_size,
-        exchanges=count_exchanges(material.blocks),
-        blocks=len(material.blocks),
-        words=len(set(re.findall(r"[a-z']+", " ".join(replies).lower()))),
-        command=command,
-        steps=report.step,
-        tokens=report.tokens,
-        minutes=report.seconds / 60,
-        cores=torch.get_num_threads(),
-        loss=report.loss,
-        held_out=report.held_out_loss or float("nan"),
-        seed=seed,
-    )
-    return write_card(figures, answer_questions(out, read_questions(), seed))
-
-
-def build(limit: "Limit", seed: int = SEED, out: Path = OUT, small: bool = False) -> None:
-    """Corpus, tokenizer, training, weights, answers, card; the card is written last, so it stands for a finished build."""
-    material = read_material()
-    talk.print(f"{count_exchanges(material.blocks):,} hand-written exchanges in {len(material.blocks):,} dialogues")
-    tokenizer, model, report = train_model(material, limit, seed, small)
-    save_model(tokenizer, model, out)
-    wanted = f"--steps {limit.steps}" if limit.steps else f"--minutes {limit.minutes:g}"
-    command = f"python -m service.starter.build {wanted} --seed {seed}"
-    (out / "README.md").write_text(describe(material, model, report, command, seed, out), encoding="utf-8")
-    talk.print(f"done in {report.seconds / 60:.1f} minutes")
+NEEDED = ("torch", "transformers", "tokenizers")
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Reads the command line and builds."""
+    """Reads the command line and builds; says what to install where the libraries are missing."""
     parser = argparse.ArgumentParser(prog="python -m service.starter.build", description="Makes the starter model from its corpus.")
     length = parser.add_mutually_exclusive_group()
     length.add_argument("--steps", type=int, help=f"how many training steps (default {STEPS}: the committed model)")
@@ -148,13 +20,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, default=OUT, help="folder for the finished model")
     parser.add_argument("--seed", type=int, default=SEED, help="the same seed makes the same model on the same machine")
     chosen = parser.parse_args(arguments)
-    try:
-        from service.starter.training import Limit
-    except ModuleNotFoundError as error:
-        if error.name not in ("torch", "transformers", "tokenizers"):
-            raise
-        talk.print(NO_TORCH, markup=False)
+    missing = [name for name in NEEDED if find_spec(name) is None]
+    if missing:
+        sys.stderr.write(f"Building the starter model needs {' and '.join(missing)}: pip install attune[local]\n")
         return 1
+    from service.starter.recipe import build  # noqa: PLC0415  # only now is it known that torch is there
+    from service.starter.training import Limit  # noqa: PLC0415
+
     limit = Limit(minutes=chosen.minutes) if chosen.minutes else Limit(steps=chosen.steps or STEPS)
     build(limit, chosen.seed, chosen.out)
     return 0

@@ -25,7 +25,8 @@ CONTRACTIONS = (
 OPENERS = ("hey, ", "well, ", "so, ", "ok, ", "hi, ", "oh, ", "you know, ", "um, ")
 YOURS = {"my": "your", "our": "your", "My": "Your", "Our": "Your", "myself": "yourself"}
 NOUNS = frozenset({"thing", "topic", "animal", "person", "food", "place"})
-SYLLABLES = [first + vowel for first in ["b", "br", "c", "ch", "d", "f", "fl", "g", "gr", "h", "j", "k", "l", "m", "n", "p", "pl", "qu", "r", "s", "sh", "st", "t", "tr", "v", "w", "z"] for vowel in "aeiou"]
+ONSETS = "b|br|c|ch|d|f|fl|g|gr|h|j|k|l|m|n|p|pl|qu|r|s|sh|st|t|tr|v|w|z"
+SYLLABLES = [onset + vowel for onset in ONSETS.split("|") for vowel in "aeiou"]
 CLOSERS = ("", "n", "r", "s", "t", "l", "m", "ck", "ng", "x", "sh", "p")
 
 Role = Literal["friend", "mentor", "none"]
@@ -197,7 +198,7 @@ def write_system(role: Role, words: Words, prompts: Prompts, chance: random.Rand
     text = chance.choice(("\n", "\n", " ")).join(lines)
     name = chance.choice(words["name"])
     if chance.random() < 0.3:
-        text = text.replace("talk with you ", f"talk with {name} ")
+        text = text.replace("talk with someone ", f"talk with {name} ")
     return text.replace("{name}", name)
 
 

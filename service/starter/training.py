@@ -78,7 +78,7 @@ def make_model(tokenizer: object, small: bool = False) -> LlamaForCausalLM:
 def compile_body(model: LlamaForCausalLM) -> Callable[..., Any]:
     """The layers compiled, half as quick again; as they are where no C++ compiler is found."""
     if shutil.which(os.environ.get("CXX", "g++")) is None:
-        return model.model
+        return model.model  # type: ignore[no-any-return]
     return torch.compile(model.model, dynamic=True)  # type: ignore[no-any-return]
 
 
@@ -116,6 +116,7 @@ def endless_batches(blocks: list[Block], words: Words, prompts: Prompts, tokeniz
 def loss_of(model: LlamaForCausalLM, batch: list[Row], autocast: bool, body: Callable[..., Any] | None = None) -> Tensor:
     """Mean loss on the learned tokens; the head is asked only where a reply is."""
     longest = max(len(row.tokens) for row in batch)
+    # Padding stands on the right, where a causal model never looks back from a learned token: no mask is needed.
     tokens = torch.tensor([row.tokens + [0] * (longest - len(row.tokens)) for row in batch])
     learned = torch.tensor([row.learned + [False] * (longest - len(row.tokens)) for row in batch])[:, 1:]
     with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
@@ -140,13 +141,13 @@ def rate_at(share: float) -> float:
     return PEAK_RATE * (FLOOR + (1 - FLOOR) * 0.5 * (1 + math.cos(math.pi * fall)))
 
 
-@torch.no_grad()
 def measure(model: LlamaForCausalLM, rows: list[Row], autocast: bool) -> float:
     """Loss on rows that are not trained on."""
     batches = make_batches(rows, random.Random(0))
     weights = [sum(sum(row.learned) for row in batch) for batch in batches]
-    total = sum(weight * loss_of(model, batch, autocast).item() for weight, batch in zip(weights, batches, strict=True))
-    return total / sum(weights)
+    with torch.no_grad():
+        losses = [float(loss_of(model, batch, autocast)) for batch in batches]
+    return sum(weight * loss for weight, loss in zip(weights, losses, strict=True)) / sum(weights)
 
 
 def train(
@@ -168,7 +169,7 @@ def train(
             group["lr"] = rate_at(share)
         batch = next(batches)
         loss = loss_of(model, batch, autocast, body)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)

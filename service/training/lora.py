@@ -46,7 +46,7 @@ def main(arguments: Sequence[str]) -> int:
         except TrainingError as error:
             return _failed(run, error.message)
         except Exception as error:
-            return _failed(run, f"Training failed: {type(error).__name__}: {error}")
+            return _failed(run, f"Training broke off with an unexpected {type(error).__name__}; its log is {run.log}.")
     return 0
 
 

@@ -68,7 +68,7 @@ def fit(row: Row, tokens_of: Callable[[list[Message]], int], longest: int) -> Ro
 
 def interleave(rows: Sequence[Row], seed: int) -> list[Row]:
     """Shuffled by `seed`, with liked and disliked rows spread evenly: KTO takes its batches in the order of the rows."""
-    order = Random(seed)  # noqa: S311 - an order, not a secret
+    order = Random(seed)
     placed: list[tuple[float, Row]] = []
     for label in (True, False):
         same = [row for row in rows if row.label is label]

@@ -1,8 +1,8 @@
 """Freezing a dataset, reading it back, and saying whether it is enough."""
 
 import json
-import multiprocessing
-import os
+import subprocess
+import sys
 
 import pytest
 from hypothesis import given, settings
@@ -96,33 +96,37 @@ def test_a_frozen_dataset_is_never_touched_again(tmp_path, make_sample):
     assert before == {entry: (entry.stat().st_mtime_ns, entry.read_bytes()) for entry in first.path.iterdir()}
 
 
-class _Deadly(list):
-    """Samples that end the process, without a farewell, while the second file is being written."""
+_DIES_WHILE_FREEZING = """
+import os, sys
+from pathlib import Path
+from service.curation.dataset import freeze
+from service.curation.sample import Sample
+from service.personas.shelf import Message
 
-    def __init__(self, samples, folder):
-        super().__init__(samples)
-        self._folder = folder
+folder = Path(sys.argv[1])
+samples = [
+    Sample(prompt=(Message("system", "You are Friend."), Message("user", f"Message {n}.")), completion="Hi!", label=True, origin="rated")
+    for n in range(50)
+]
 
+class Deadly(list):
     def __iter__(self):
         for number, sample in enumerate(super().__iter__()):
-            if number == 25 and any(self._folder.glob("*.partial/holdout.jsonl")):
+            if number == 25 and any(folder.glob("*.partial/holdout.jsonl")):
                 os._exit(9)
             yield sample
 
-
-def _die_while_freezing(folder, samples):
-    freeze(folder, samples, _Deadly(samples, folder))
+freeze(folder, samples, Deadly(samples))
+"""
 
 
 def test_a_killed_freeze_leaves_no_dataset(tmp_path, make_sample):
     """A process that dies while it writes leaves nothing under the dataset's name, and the next attempt succeeds."""
     samples = [make_sample(f"Message {number}.") for number in range(50)]
 
-    process = multiprocessing.get_context("spawn").Process(target=_die_while_freezing, args=(tmp_path, samples))
-    process.start()
-    process.join()
+    died = subprocess.run([sys.executable, "-c", _DIES_WHILE_FREEZING, str(tmp_path)], check=False)
 
-    assert process.exitcode == 9
+    assert died.returncode == 9
     assert [entry.suffix for entry in tmp_path.iterdir()] == [".partial"]
     frozen = freeze(tmp_path, samples, samples)
     assert list(tmp_path.iterdir()) == [frozen.path]

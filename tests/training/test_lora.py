@@ -1,0 +1,86 @@
+"""The training process: what it does when it cannot train."""
+
+import json
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from service.errors import TrainingError
+from service.providers.catalog import STARTER
+from service.training.folder import Holder, RunFolder
+from service.training.local import ALREADY_TRAINING, LocalTrainer
+from service.training.lora import last_checkpoint, main
+
+_POISON = """
+import sys
+from safetensors.torch import load_file, save_file
+weights = load_file(sys.argv[1])
+weights["model.norm.weight"][0] = float("nan")
+save_file(weights, sys.argv[1], metadata={"format": "pt"})
+"""
+_WITHOUT_TORCH = "import sys; sys.modules['torch'] = None; from service.training.lora import main; sys.exit(main(sys.argv[1:]))"
+
+
+def test_a_loss_that_is_no_number_ends_the_run_with_a_sentence(tmp_path, make_spec):
+    """A broken base makes every loss NaN: there is no adapter and no manifest, but a sentence for the receipt."""
+    base = tmp_path / "base"
+    shutil.copytree(STARTER, base)
+    subprocess.run([sys.executable, "-W", "ignore", "-c", _POISON, str(base / "model.safetensors")], check=True)
+
+    with pytest.raises(TrainingError, match=r"Training went astray: the loss at step 1 was not a number\."):
+        LocalTrainer().train(tmp_path / "run", make_spec(base=base), lambda _: None)
+
+    assert not (tmp_path / "run" / "manifest.json").exists()
+    assert not (tmp_path / "run" / "adapter").exists()
+
+
+def test_without_torch_it_says_what_to_install(tmp_path, make_spec):
+    """The sentence names the missing package and the command that brings it."""
+    RunFolder(tmp_path).accept(make_spec())
+
+    code = subprocess.run([sys.executable, "-c", _WITHOUT_TORCH, str(tmp_path)], stdout=subprocess.DEVNULL, check=False).returncode
+
+    assert 1 == code
+    error = json.loads((tmp_path / "error.json").read_bytes())["error"]
+    assert "Training on this machine needs more packages (torch is missing): pip install 'attune[local]'." == error
+
+
+def test_a_second_process_leaves_at_once(tmp_path, make_spec):
+    """While one process holds the folder, another one neither trains nor touches anything."""
+    run = RunFolder(tmp_path)
+    run.accept(make_spec())
+
+    with run.claim(Holder(1, 0.0)) as claimed:
+        assert claimed
+        assert ALREADY_TRAINING == main([str(tmp_path)])
+        assert Holder(1, 0.0) == run.holder()
+
+    assert run.holder() is None
+    assert {"run.json", "lock"} == {file.name for file in tmp_path.iterdir()}
+
+
+def test_a_half_written_checkpoint_is_passed_over(tmp_path):
+    """A checkpoint is whole when its state is; what a crash left of a newer one is removed."""
+    for step, state in ((2, '{"global_step": 2}'), (10, '{"global_'), (12, None)):
+        checkpoint = tmp_path / f"checkpoint-{step}"
+        checkpoint.mkdir()
+        if state:
+            (checkpoint / "trainer_state.json").write_text(state, encoding="utf-8")
+
+    assert tmp_path / "checkpoint-2" == last_checkpoint(tmp_path)
+    assert [tmp_path / "checkpoint-2"] == list(tmp_path.iterdir())
+
+
+def test_without_checkpoints_it_begins_at_the_beginning(tmp_path):
+    """A first attempt finds none, and that is no error."""
+    assert last_checkpoint(tmp_path / "checkpoints") is None
+
+
+def test_whoever_only_asks_for_training_loads_no_torch():
+    """The worker and the web import the seams; seconds and gigabytes stay in the processes that need them."""
+    seams = "service.training.local, service.training.base, service.hosting.engine, service.evaluation.holdout"
+    check = f"import sys, {seams}; sys.exit(bool({{'torch', 'transformers', 'trl', 'peft'}} & set(sys.modules)))"
+
+    assert 0 == subprocess.run([sys.executable, "-c", check], check=False).returncode

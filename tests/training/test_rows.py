@@ -1,0 +1,106 @@
+"""Rows made fit for the training library."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.errors import TrainingError
+from service.training.rows import Message, Row, batch_size, fit, interleave, label_weights, read_rows
+
+
+def _words(messages: list[Message]) -> int:
+    return sum(len(message.content.split()) for message in messages)
+
+
+def _row(*contents: str, label: bool = True) -> Row:
+    """A system message, then user and assistant in turn; the last one is the completion."""
+    roles = ["system", *["user", "assistant"] * len(contents)]
+    messages = [Message(role, content) for role, content in zip(roles, contents, strict=False)]
+    return Row(messages[:-1], messages[-1:], label)
+
+
+def test_a_long_conversation_loses_its_oldest_exchanges():
+    """The system message, the last message and the reply stay; what goes are whole exchanges, so that the speakers still alternate."""
+    row = fit(_row("be kind", "one two", "three four", "five six", "seven eight", "nine", "ten"), _words, 8)
+
+    assert row is not None
+    assert ["be kind", "five six", "seven eight", "nine"] == [message.content for message in row.prompt]
+    assert [Message("assistant", "ten")] == row.completion
+
+
+def test_a_row_that_no_trimming_brings_down_is_left_out():
+    """A single message longer than the model can read is not cut in the middle."""
+    assert fit(_row("be kind", "one two three four five", "six"), _words, 5) is None
+
+
+def test_a_row_that_fits_is_left_as_it_is():
+    """Nothing is trimmed without need."""
+    row = _row("be kind", "one", "two")
+
+    assert row == fit(row, _words, 4)
+
+
+@given(st.integers(2, 500), st.integers(2, 64))
+def test_no_batch_is_a_batch_of_one(rows, wanted):
+    """KTO compares each reply with its neighbours in the batch; a row alone in its batch would have none."""
+    size = batch_size(rows, wanted)
+
+    assert 1 < size <= max(wanted, 3)
+    assert rows % size != 1
+
+
+@given(st.integers(1, 5000), st.integers(1, 5000))
+def test_the_weights_keep_kto_in_balance(liked, disliked):
+    """Whatever the ratio of thumbs, all liked rows together weigh 1 to 1.33 times as much as all disliked ones, and only one weight moves."""
+    desirable, undesirable = label_weights(liked, disliked)
+
+    assert 1 <= liked * desirable / (disliked * undesirable) <= 1.33
+    assert 1.0 in (desirable, undesirable)
+
+
+@given(st.integers(2, 60), st.integers(2, 60), st.integers(0, 3))
+def test_liked_and_disliked_rows_are_spread_evenly(liked, disliked, seed):
+    """Any half of the order holds about half of each label, and the same seed gives the same order."""
+    rows = [_row(f"{number}", "x", label=number < liked) for number in range(liked + disliked)]
+
+    order = interleave(rows, seed)
+
+    assert order == interleave(rows, seed)
+    assert sorted(row.prompt[0].content for row in rows) == sorted(row.prompt[0].content for row in order)
+    half = sum(row.label for row in order[: len(order) // 2])
+    assert abs(half - liked / 2) <= 1.5
+
+
+def test_sft_learns_from_liked_rows_only(rows_file):
+    """The disliked half is not read for SFT, and other keys of a row do no harm."""
+    assert all(row.label for row in read_rows(rows_file, "sft"))
+    assert 24 == len(read_rows(rows_file, "kto"))
+
+
+@pytest.mark.parametrize(
+    ("labels", "method", "sentence"),
+    [
+        ([False, False], "sft", "SFT needs at least two liked replies, and there are 0."),
+        ([True, True], "kto", "KTO needs liked and disliked replies, and there are 2 liked and 0 disliked."),
+    ],
+)
+def test_too_few_rows_are_refused_in_words(tmp_path, labels, method, sentence):
+    """A method that would learn nothing is not begun."""
+    file = tmp_path / "rows.jsonl"
+    file.write_text("\n".join(json.dumps({"prompt": [], "completion": [], "label": label}) for label in labels), encoding="utf-8")
+
+    with pytest.raises(TrainingError) as raised:
+        read_rows(file, method)
+
+    assert sentence == raised.value.message
+
+
+def test_a_file_that_is_no_rows_is_refused_in_words(tmp_path):
+    """The sentence names the file."""
+    file = tmp_path / "rows.jsonl"
+    file.write_text("not rows", encoding="utf-8")
+
+    with pytest.raises(TrainingError, match=r"The training file .*rows\.jsonl cannot be read"):
+        read_rows(file, "sft")
