@@ -1,4 +1,4 @@
-"""What a night writes down: where it stands, its dataset, training run, candidate, evaluation and receipt; one row each, found by the night.
+"""What a night writes down: where it stands, its dataset, training run, candidate, evaluation and receipt; each found by the night.
 
 Every function looks first and writes only what is missing, so that a step that runs twice leaves one row.
 """

@@ -36,7 +36,8 @@ def find_version(session: Session, persona: str, which: str) -> Version:
     if which == "champion":
         return serving
     number = which.removeprefix("v")
-    wanted = select(Version).where(Version.persona == persona, Version.number == (int(number) if number.isdigit() else -1))
+    known = number.isdecimal() and len(number) < 10  # longer ones no database could hold
+    wanted = select(Version).where(Version.persona == persona, Version.number == (int(number) if known else -1))
     if found := session.exec(wanted).first():
         return found
     raise NotFound(f"{persona} has no version '{which}'. See: attune model list {persona}", code="version_not_found", param="model")

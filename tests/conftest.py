@@ -1,9 +1,60 @@
 """What every test may use."""
 
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
 import pytest
+
+from service.hosting.engine import engine_command, engine_environment
+from tests.processes import answers, environment, free_port, running, until
 
 
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     """Async tests run on asyncio, as the service does."""
     return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def engine_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real embedded engine, started once for the tests that need one."""
+    port = free_port()
+    log = tmp_path_factory.mktemp("engine") / "engine.log"
+    with running(engine_command("127.0.0.1", port), engine_environment(os.environ), log):
+        url = f"http://127.0.0.1:{port}"
+        until(lambda: answers(f"{url}/health"), 120, "engine")
+        yield url
+
+
+@dataclass
+class Up:
+    """A running `attune up`."""
+
+    url: str
+    key: str
+    home: Path
+    environment: dict[str, str]
+    process: "subprocess.Popen[bytes]"
+
+    @property
+    def log(self) -> str:
+        """Everything it printed."""
+        return (self.home / "up.log").read_text()
+
+
+@pytest.fixture(scope="session")
+def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+    """The whole of Attune as `attune up` starts it, on a free port, with the key it printed; started once."""
+    home, port = tmp_path_factory.mktemp("up"), free_port()
+    env = environment(home, ATTUNE_PORT=str(port))
+    url = f"http://127.0.0.1:{port}"
+    with running([sys.executable, "-m", "service", "up"], env, home / "up.log") as process:
+        until(lambda: "Attune is running." in (home / "up.log").read_text(), 180, "welcome")
+        key = re.search(r"Key\s+(at_\S+)", (home / "up.log").read_text())
+        assert key is not None
+        yield Up(url, key[1], home, env, process)

@@ -80,7 +80,7 @@ def open_variant(session: Session, exchange_id: str, persona: Persona, boot: str
     return _open(session, Asked(persona, "champion", first.message, boot), conversation, history, first.previous_id)
 
 
-def open_stateless(session: Session, asked: Asked, history: Sequence[Turn], person_id: str, key_id: str) -> Opened:
+def open_stateless(session: Session, asked: Asked, history: Sequence[Turn], person_id: str, key_id: str | None) -> Opened:
     """Open an exchange for a client that sends the whole history each time; the conversation is found by that history."""
     before = _exchange_of_thread(session, thread_of(person_id, asked.persona.name, history)) if history else None
     if before is not None:

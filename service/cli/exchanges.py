@@ -3,9 +3,10 @@
 import rich_click as click
 from sqlmodel import col, select
 
-from service.cli.output import as_json, database, show_json, show_rows
+from service.cli.output import as_json, database, settings, show_json, show_rows
 from service.db.engine import reading
 from service.db.tables import Exchange, Rating, Thumb, Version
+from service.personas.shelf import read_personas
 
 
 @click.group()
@@ -29,6 +30,8 @@ def list_exchanges(persona: str | None, limit: int, as_json: bool) -> None:
         found = list(session.exec(query.where(Exchange.persona == persona) if persona else query))
         words = select(Rating).where(col(Rating.exchange_id).in_([exchange.id for exchange, _ in found])).order_by(col(Rating.id))
         thumbs = {rating.exchange_id: rating.rating for rating in session.exec(words)}
+    if persona and not found:
+        read_personas(settings().personas).get(persona)
     rows = [
         {
             "id": exchange.id,

@@ -38,12 +38,15 @@ def _show(version: Version, as_json: bool) -> None:
 @as_json
 def list_versions(persona: str | None, as_json: bool) -> None:
     """List the versions, newest first."""
+    personas = read_personas(settings().personas)
     with database() as engine:
         with transaction(engine) as session:
-            for each in read_personas(settings().personas):
+            for each in personas:
                 registry.champion(session, each.name)
         with reading(engine) as session:
             found = [_as_dict(version) for version in registry.list_versions(session, persona)]
+    if persona and not found:
+        personas.get(persona)
     if as_json:
         show_json(found)
     else:

@@ -9,10 +9,13 @@ import msgspec
 import rich_click as click
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError
 
 from service.db.engine import open_engine
 from service.db.migration import upgrade
+from service.errors import Unavailable
 from service.settings import Settings, read_settings
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
@@ -25,10 +28,13 @@ def settings() -> Settings:
 
 @contextmanager
 def database() -> Iterator[Engine]:
-    """The database of the settings, at the present schema."""
+    """The database of the settings, at the present schema; raise `Unavailable` when it cannot be opened."""
     engine = open_engine(settings().database)
     try:
-        upgrade(engine)
+        try:
+            upgrade(engine)
+        except DBAPIError as error:
+            raise Unavailable(f"The database cannot be opened: {str(error.orig).partition(chr(10))[0]}. See: attune db path") from error
         yield engine
     finally:
         engine.dispose()
@@ -46,5 +52,10 @@ def show_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]], empty: str)
         return
     table = Table(*columns, box=None, header_style="bold", pad_edge=False)
     for row in rows:
-        table.add_row(*("" if cell is None else str(cell) for cell in row))
+        table.add_row(*(Text(_on_one_line(cell)) for cell in row))
     Console().print(table)
+
+
+def _on_one_line(cell: Any) -> str:
+    """A cell as a terminal may show it: people's words may hold what would steer it."""
+    return "" if cell is None else "".join(character if character.isprintable() else " " for character in str(cell))

@@ -98,5 +98,6 @@ class Stream:
 
 def _pump(process: subprocess.Popen[str], name: str, tell: Callable[[str, str], None]) -> None:
     if process.stdout is not None:
-        for line in process.stdout:
-            tell(name, line.rstrip("\n"))
+        with process.stdout as lines:
+            for line in lines:
+                tell(name, line.rstrip("\n"))

@@ -1,20 +1,20 @@
 """The group-commit journal: every write of the web process goes through one thread and is durable before its caller goes on.
 
-Many waiting writes share one transaction and so one fsync; each stands behind its own savepoint, so a bad one fails alone.
+Many waiting writes share one transaction and so one fsync; each has a session and a savepoint of its own, so a bad one fails alone.
 Method: group commit as in DeWitt et al. 1984, "Implementation Techniques for Main Memory Database Systems", section 5.2.
 """
 
 import asyncio
+import contextlib
 import queue
 import threading
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
 
-from sqlalchemy import Engine
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import Connection, Engine
 from sqlmodel import Session
 
-from service.db.engine import storage_failed, transaction
+from service.db.engine import part_of, storage_failed, writing
 from service.errors import Unavailable
 
 T = TypeVar("T")
@@ -35,6 +35,7 @@ class Journal:
         self._engine = engine
         self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
+        self._closing = threading.Lock()
         self._closed = False
 
     def start(self) -> None:
@@ -43,8 +44,9 @@ class Journal:
 
     def close(self) -> None:
         """Finish what was accepted, then stop. Blocks until done."""
-        self._closed = True
-        self._queue.put(None)
+        with self._closing:
+            self._closed = True
+            self._queue.put(None)
         self._thread.join()
 
     @property
@@ -57,11 +59,12 @@ class Journal:
 
         Raises what `work` raised, or `Unavailable` when the storage failed; then nothing of `work` was kept.
         """
-        if self._closed:
-            raise Unavailable("The service is stopping.", code="stopping")
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
-        self._queue.put(_Waiting(work, loop, future))
+        with self._closing:  # Held for no longer than it takes to queue: nothing may be queued behind the end.
+            if self._closed:
+                raise Unavailable("The service is stopping.", code="stopping")
+            self._queue.put(_Waiting(work, loop, future))
         # Shielded: a caller that goes away must not take back a write that is already on its way.
         return await asyncio.shield(future)
 
@@ -87,23 +90,22 @@ class Journal:
     def _commit(self, batch: list[_Waiting]) -> None:
         outcomes: list[tuple[_Waiting, Any, BaseException | None]] = []
         try:
-            with transaction(self._engine) as session:
-                outcomes = [(item, *_attempt(session, item.work)) for item in batch]
+            with writing(self._engine) as connection:
+                outcomes = [(item, *_attempt(connection, item.work)) for item in batch]
         except Exception as error:
             outcomes = [(item, None, error) for item in batch]
         for item, result, failure in outcomes:
-            item.loop.call_soon_threadsafe(_settle, item.future, result, failure)
+            with contextlib.suppress(RuntimeError):  # The caller's loop was closed: nobody waits any more.
+                item.loop.call_soon_threadsafe(_settle, item.future, result, failure)
 
 
-def _attempt(session: Session, work: Work[Any]) -> tuple[Any, BaseException | None]:
+def _attempt(connection: Connection, work: Work[Any]) -> tuple[Any, BaseException | None]:
     try:
-        with session.begin_nested():
+        with part_of(connection) as session:
             return work(session), None
-    except DBAPIError as error:
+    except Exception as error:
         if storage_failed(error):
             raise
-        return None, error
-    except Exception as error:
         return None, error
 
 

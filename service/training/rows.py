@@ -4,6 +4,7 @@ The library shuffles nothing for KTO, cuts a long row at its end (where the repl
 """
 
 from collections.abc import Callable, Sequence
+from itertools import chain, count
 from pathlib import Path
 from random import Random
 
@@ -78,9 +79,9 @@ def interleave(rows: Sequence[Row], seed: int) -> list[Row]:
 
 
 def batch_size(rows: int, wanted: int) -> int:
-    """The largest batch up to `wanted` that leaves no last batch of one: KTO compares each reply with its neighbours in the batch."""
-    sizes = range(min(wanted, rows), 1, -1)
-    return next((size for size in sizes if rows % size != 1), rows)
+    """The size nearest to `wanted`, rather smaller, that leaves no last batch of one: KTO compares each reply with its neighbours."""
+    sizes = chain(range(min(wanted, rows), 1, -1), count(wanted + 1))
+    return next(size for size in sizes if rows % size != 1)
 
 
 def label_weights(liked: int, disliked: int) -> tuple[float, float]:

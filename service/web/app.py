@@ -13,7 +13,9 @@ from litestar.config.cors import CORSConfig
 from litestar.di import NamedDependency, Provide
 from litestar.exceptions import HTTPException
 from litestar.openapi.config import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.static_files import create_static_files_router
+from sqlalchemy.exc import DataError
 
 from service import registry
 from service.chat.exchange import close_interrupted
@@ -30,13 +32,20 @@ from service.web.completions import CompletionsController
 from service.web.conversations import ConversationsController, ExchangesController, PersonasController
 from service.web.guards import Caller
 from service.web.operator import OperatorController
-from service.web.problems import answer_http_error, answer_our_error, answer_unexpected_error
+from service.web.problems import (
+    BODY_LIMIT,
+    answer_http_error,
+    answer_our_error,
+    answer_unexpected_error,
+    answer_unkeepable,
+    answer_unreadable,
+)
 from service.web.ratings import RatingsController
 from service.web.state import Desk
 
 _DIST = Path(__file__).parent / "dist"
-_BODY_LIMIT = 1_000_000
 _DRAIN_SECONDS = 30.0
+_PING_SECONDS = 15.0
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
@@ -44,9 +53,13 @@ _POLICY = (
 log = structlog.get_logger()
 
 
-def create_app(settings: Settings, providers: Providers | None = None) -> Litestar:
-    """Build the application. Personas are read here, so that a broken one stops the start with file and line."""
+def create_app(settings: Settings, providers: Providers | None = None, *, ping_seconds: float = _PING_SECONDS) -> Litestar:
+    """Build the application. Personas are read here, so that a broken one stops the start with file and line.
+
+    A stream that has been silent for `ping_seconds` sends a comment.
+    """
     personas = read_personas(settings.personas)
+    opened = partial(_lifespan, settings=settings, personas=personas, providers=providers or Providers(settings), ping_seconds=ping_seconds)
     return Litestar(
         route_handlers=[
             CompletionsController,
@@ -60,26 +73,30 @@ def create_app(settings: Settings, providers: Providers | None = None) -> Litest
             page,
             create_static_files_router("/assets", directories=[_DIST]),
         ],
-        lifespan=[partial(_lifespan, settings=settings, personas=personas, providers=providers or Providers(settings))],
+        lifespan=[opened],
         dependencies={
             "desk": Provide(_desk, sync_to_thread=False),
-            "caller": Provide(_caller),
+            "caller": Provide(_caller, sync_to_thread=False),
             "visitor": Provide(_visitor),
         },
         exception_handlers={
             AttuneError: answer_our_error,
             HTTPException: answer_http_error,
+            UnicodeDecodeError: answer_unreadable,
+            DataError: answer_unkeepable,
             Exception: answer_unexpected_error,
         },
-        openapi_config=OpenAPIConfig(title="Attune", version="0.1.0", path="/schema"),
+        openapi_config=OpenAPIConfig(title="Attune", version="0.1.0", path="/schema", render_plugins=[JsonRenderPlugin()]),
         cors_config=CORSConfig(allow_origins=[]),
         logging_config=None,
-        request_max_body_size=_BODY_LIMIT,
+        request_max_body_size=BODY_LIMIT,
     )
 
 
 @asynccontextmanager
-async def _lifespan(app: Litestar, settings: Settings, personas: Personas, providers: Providers) -> AsyncIterator[None]:
+async def _lifespan(
+    app: Litestar, settings: Settings, personas: Personas, providers: Providers, ping_seconds: float
+) -> AsyncIterator[None]:
     engine = open_engine(settings.database, checkpoints=True)
     await anyio.to_thread.run_sync(upgrade, engine)
     journal = Journal(engine)
@@ -90,7 +107,7 @@ async def _lifespan(app: Litestar, settings: Settings, personas: Personas, provi
     if interrupted := await journal.write(partial(close_interrupted, boot=boot)):
         log.warning("exchanges_interrupted", count=interrupted)
     generations = Generations(providers, journal, settings)
-    app.state.desk = Desk(settings, engine, personas, journal, generations, boot)
+    app.state.desk = Desk(settings, engine, personas, journal, generations, boot, ping_seconds)
     log.info("web_started", personas=[persona.name for persona in personas])
     try:
         yield
@@ -107,8 +124,10 @@ def _desk(request: Request[Any, Any, Any]) -> Desk:
     return desk
 
 
-async def _caller(request: Request[Any, Any, Any], desk: NamedDependency[Desk]) -> Caller:
-    return await desk.recognise(request.headers.get("authorization"))
+def _caller(request: Request[Any, Any, Any]) -> Caller:
+    # Put there by the guard `known`: a route that asks for the caller without it fails, and lets nobody in.
+    caller: Caller = request.scope["state"]["caller"]
+    return caller
 
 
 async def _visitor(request: Request[Any, Any, Any], desk: NamedDependency[Desk]) -> Caller | None:

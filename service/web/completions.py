@@ -16,7 +16,7 @@ from service.chat.generation import Generation
 from service.db.tables import ExchangeState
 from service.errors import ProviderError
 from service.web.dialect import ChatRequest, Talk, chunks, completion, model_list, overrides, take_apart
-from service.web.guards import Caller
+from service.web.guards import Caller, known
 from service.web.ratings import keep_rating
 from service.web.state import Desk
 from service.web.streams import event_stream, failure
@@ -27,18 +27,19 @@ class CompletionsController(Controller):
     """OpenAI's chat completions, with personas for models."""
 
     path = "/v1"
+    guards = [known]
     tags = ["OpenAI dialect"]
 
     @get("/models")
     async def models(self, desk: NamedDependency[Desk], caller: NamedDependency[Caller]) -> dict[str, Any]:
         """The personas, as models."""
-        caller.require("chat")
+        caller.require_key("chat")
         return model_list([persona.name for persona in desk.personas])
 
     @get("/models/{name:str}")
     async def model(self, name: FromPath[str], desk: NamedDependency[Desk], caller: NamedDependency[Caller]) -> dict[str, Any]:
         """One persona, as a model."""
-        caller.require("chat")
+        caller.require_key("chat")
         persona = desk.personas.get(registry.split_reference(name)[0])
         found: dict[str, Any] = model_list([persona.name])["data"][0]
         return found
@@ -48,7 +49,7 @@ class CompletionsController(Controller):
         self, data: JSONBody[ChatRequest], desk: NamedDependency[Desk], caller: NamedDependency[Caller]
     ) -> Response[dict[str, Any]] | Stream:
         """Answer the last message. The response's id, and the header X-Exchange-Id, name the exchange for a rating."""
-        caller.require("chat")
+        caller.require_key("chat")
         name, which = registry.split_reference(data.model)
         talk, drawn = take_apart(data), overrides(data)
         asked = Asked(desk.personas.get(name), which, talk.message, desk.boot, talk.added)
@@ -57,7 +58,7 @@ class CompletionsController(Controller):
         generation = desk.generations.start(opened, drawn)
         if data.stream:
             wants_usage = bool(data.stream_options and data.stream_options.include_usage)
-            return event_stream(_until_reader_leaves(desk, generation, chunks(generation, wants_usage)), opened.id)
+            return event_stream(_until_reader_leaves(desk, generation, chunks(generation, wants_usage)), opened.id, desk.ping_seconds)
         return await _whole(generation)
 
     @post("/chat/completions/{exchange_id:str}/rating", status_code=200)
@@ -75,7 +76,7 @@ class CompletionsController(Controller):
 def _open(session: Session, asked: Asked, talk: Talk, caller: Caller, user: str) -> Opened:
     external = f"key:{caller.key_id}:{user}" if user else f"key:{caller.key_id}"
     person = find_person(session, external)
-    return open_stateless(session, asked, talk.history, person.id, caller.key_id or "")
+    return open_stateless(session, asked, talk.history, person.id, caller.key_id)
 
 
 async def _whole(generation: Generation) -> Response[dict[str, Any]]:

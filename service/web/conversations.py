@@ -18,7 +18,7 @@ from service.db.keys import digest, new_token
 from service.db.tables import Conversation, Exchange, Version
 from service.errors import Conflict
 from service.personas.persona import Persona
-from service.web.guards import Caller, own_conversation, own_exchange
+from service.web.guards import Caller, known, own_conversation, own_exchange
 from service.web.state import Desk
 from service.web.streams import event_stream, exchange_events
 from service.web.wire import (
@@ -68,12 +68,12 @@ class ConversationsController(Controller):
             visitor.require("chat")
         return await desk.journal.write(partial(_begin, persona=persona, data=data, caller=visitor))
 
-    @get("/{conversation_id:str}")
+    @get("/{conversation_id:str}", guards=[known])
     async def show(self, conversation_id: FromPath[str], desk: NamedDependency[Desk], caller: NamedDependency[Caller]) -> ConversationOut:
         """A conversation with its exchanges, oldest first, and the person's own ratings."""
         return await desk.read(partial(_show, conversation_id=conversation_id, caller=caller))
 
-    @post("/{conversation_id:str}/exchanges", status_code=200)
+    @post("/{conversation_id:str}/exchanges", status_code=200, guards=[known])
     async def exchange(
         self,
         conversation_id: FromPath[str],
@@ -86,13 +86,14 @@ class ConversationsController(Controller):
         message = check_message(data.message)
         desk.generations.admit()
         opened = await desk.journal.write(partial(_open, desk=desk, conversation_id=conversation_id, message=message, caller=caller))
-        return _streamed(desk.generations.start(opened))
+        return _streamed(desk, desk.generations.start(opened))
 
 
 class ExchangesController(Controller):
     """One exchange: look at it, follow it again, cancel it, ask for another reply."""
 
     path = "/api/exchanges/{exchange_id:str}"
+    guards = [known]
     tags = ["Exchanges"]
 
     @get()
@@ -106,20 +107,20 @@ class ExchangesController(Controller):
         exchange_id: FromPath[str],
         desk: NamedDependency[Desk],
         caller: NamedDependency[Caller],
-        last_event_id: Annotated[int, HeaderParameter(header="Last-Event-ID", ge=0)] = 0,
+        last_event_id: Annotated[int, HeaderParameter(name="Last-Event-ID", ge=0)] = 0,
     ) -> Stream:
         """Follow a reply from the event after `Last-Event-ID` on; for a while after it ended, too."""
-        await desk.read(partial(own_exchange, exchange_id=exchange_id, caller=caller))
-        generation = desk.generations.get(exchange_id)
+        exchange, _ = await desk.read(partial(own_exchange, exchange_id=exchange_id, caller=caller))
+        generation = desk.generations.get(exchange.id)
         if generation is None:
             raise Conflict("This reply ended a while ago: get the exchange itself.", code="stream_over")
-        return _streamed(generation, last_event_id)
+        return _streamed(desk, generation, last_event_id)
 
     @post("/cancel", status_code=200)
     async def cancel(self, exchange_id: FromPath[str], desk: NamedDependency[Desk], caller: NamedDependency[Caller]) -> ExchangeOut:
         """Stop the reply; what was written so far is kept."""
-        await desk.read(partial(own_exchange, exchange_id=exchange_id, caller=caller))
-        await desk.generations.cancel(exchange_id)
+        exchange, _ = await desk.read(partial(own_exchange, exchange_id=exchange_id, caller=caller))
+        await desk.generations.cancel(exchange.id)
         return await desk.read(partial(_show_exchange, exchange_id=exchange_id, caller=caller))
 
     @post("/regenerate", status_code=200)
@@ -128,11 +129,11 @@ class ExchangesController(Controller):
         caller.require("chat")
         desk.generations.admit()
         opened = await desk.journal.write(partial(_open_variant, desk=desk, exchange_id=exchange_id, caller=caller))
-        return _streamed(desk.generations.start(opened))
+        return _streamed(desk, desk.generations.start(opened))
 
 
-def _streamed(generation: Generation, after: int = 0) -> Stream:
-    return event_stream(exchange_events(generation, after), generation.opened.id)
+def _streamed(desk: Desk, generation: Generation, after: int = 0) -> Stream:
+    return event_stream(exchange_events(generation, after), generation.opened.id, desk.ping_seconds)
 
 
 def _persona_out(persona: Persona) -> PersonaOut:

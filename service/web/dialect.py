@@ -15,6 +15,7 @@ from service.db.tables import ExchangeState
 from service.errors import Invalid
 from service.providers.base import Turn
 from service.web.streams import failure
+from service.web.wire import Short
 
 _MOST_TOKENS = 4_096
 _encode = msgspec.json.Encoder().encode
@@ -52,7 +53,7 @@ class ChatRequest(msgspec.Struct, kw_only=True):
     presence_penalty: float | None = None
     seed: int | None = None
     stop: str | list[str] | None = None
-    user: str | None = None
+    user: Short | None = None
     n: int | None = None
     tools: list[Any] | None = None
 
@@ -67,7 +68,7 @@ class Talk(msgspec.Struct, frozen=True):
 
 def take_apart(request: ChatRequest) -> Talk:
     """Check the request and take its messages apart; raise `Invalid` naming the field."""
-    if (request.n or 1) != 1:
+    if request.n not in {None, 1}:
         raise Invalid("Attune gives one reply at a time: n must be 1.", code="unsupported", param="n")
     if request.tools:
         raise Invalid("A persona has no tools: leave them out.", code="unsupported", param="tools")
@@ -84,7 +85,7 @@ def take_apart(request: ChatRequest) -> Talk:
 
 def overrides(request: ChatRequest) -> dict[str, Any]:
     """The sampling parameters that the request sets itself; raise `Invalid` for one out of its bounds."""
-    tokens = request.max_completion_tokens or request.max_tokens
+    tokens = request.max_tokens if request.max_completion_tokens is None else request.max_completion_tokens
     stop = [request.stop] if isinstance(request.stop, str) else request.stop
     _check_bounds("temperature", request.temperature, 0, 2)
     _check_bounds("top_p", request.top_p, 0, 1)
@@ -128,11 +129,14 @@ async def chunks(generation: Generation, include_usage: bool) -> AsyncIterator[b
 
 
 def _text(message: ChatMessage) -> str:
-    if isinstance(message.content, list):
-        if any(part.type != "text" for part in message.content):
+    content = message.content or ""
+    if isinstance(content, list):
+        if any(part.type != "text" for part in content):
             raise Invalid("A persona reads text only: leave out images, sound and files.", code="unsupported", param="messages")
-        return "\n".join(part.text for part in message.content)
-    return message.content or ""
+        content = "\n".join(part.text for part in content)
+    if "\x00" in content:
+        raise Invalid("A message holds a NUL character. Remove it.", code="message_invalid", param="messages")
+    return content
 
 
 def _check_bounds(name: str, value: float | None, low: float, high: float) -> None:

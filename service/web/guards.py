@@ -1,8 +1,10 @@
 """Who is calling: a key of an app or operator, or the token of one conversation. Every route decides; nothing is open by accident."""
 
 import time
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from litestar.connection import ASGIConnection
+from litestar.handlers import BaseRouteHandler
 from sqlalchemy import Engine
 from sqlmodel import Session, select
 
@@ -36,6 +38,12 @@ class Caller(NamedTuple):
         if scope not in self.scopes:
             raise NotPermitted(f"This needs a key with the scope '{scope}'. Make one: attune keys create --scope {scope}")
 
+    def require_key(self, scope: str) -> None:
+        """Like `require`, for what a conversation's token does not open."""
+        if self.conversation_id is not None:
+            raise NotPermitted("A conversation's token opens that conversation only. Make a key: attune keys create --scope chat")
+        self.require(scope)
+
     def owns(self, conversation: Conversation) -> bool:
         """Whether the conversation is the caller's own."""
         if self.conversation_id is not None:
@@ -65,6 +73,16 @@ class Gatekeeper:
             self._known.clear()
         self._known[mark] = (time.monotonic() + _REMEMBERED_SECONDS, caller)
         return caller
+
+
+async def known(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+    """A route's guard: refuse whoever has no key or token, before anything of the body is read; the handler gets the caller."""
+    connection.scope["state"]["caller"] = await connection.app.state.desk.recognise(connection.headers.get("authorization"))
+
+
+def operating(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+    """A guard that stands after `known`: refuse whoever is no operator."""
+    connection.scope["state"]["caller"].require("operate")
 
 
 def own_conversation(session: Session, conversation_id: str, caller: Caller) -> Conversation:

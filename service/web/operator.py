@@ -13,7 +13,7 @@ from service import registry
 from service.db.tables import Dataset, Exchange, Receipt, TrainingRun, Version
 from service.errors import Invalid, NotFound
 from service.ledger import request_night
-from service.web.guards import Caller
+from service.web.guards import known, operating
 from service.web.state import Desk
 from service.web.wire import (
     DatasetOut,
@@ -39,67 +39,62 @@ class OperatorController(Controller):
     """What an operator sees and does; needs a key with the scope `operate`."""
 
     path = "/api"
+    guards = [known, operating]
     tags = ["Operator"]
 
     @get("/exchanges")
     async def exchanges(
-        self, desk: NamedDependency[Desk], caller: NamedDependency[Caller], limit: FromQuery[int] = 20, after: FromQuery[str | None] = None
+        self, desk: NamedDependency[Desk], limit: FromQuery[int] = 20, after: FromQuery[str | None] = None
     ) -> Page[ExchangeOut]:
         """Exchanges, newest first."""
-        return await _page(desk, caller, Exchange, _exchange_with_version, limit, after)
+        return await _page(desk, Exchange, _exchange_with_version, limit, after)
 
     @get("/datasets")
     async def datasets(
-        self, desk: NamedDependency[Desk], caller: NamedDependency[Caller], limit: FromQuery[int] = 20, after: FromQuery[str | None] = None
+        self, desk: NamedDependency[Desk], limit: FromQuery[int] = 20, after: FromQuery[str | None] = None
     ) -> Page[DatasetOut]:
         """Datasets, newest first."""
-        return await _page(desk, caller, Dataset, lambda _, row: dataset_out(row), limit, after)
+        return await _page(desk, Dataset, lambda _, row: dataset_out(row), limit, after)
 
     @get("/runs")
-    async def runs(
-        self, desk: NamedDependency[Desk], caller: NamedDependency[Caller], limit: FromQuery[int] = 20, after: FromQuery[str | None] = None
-    ) -> Page[RunOut]:
+    async def runs(self, desk: NamedDependency[Desk], limit: FromQuery[int] = 20, after: FromQuery[str | None] = None) -> Page[RunOut]:
         """Training runs, newest first."""
-        return await _page(desk, caller, TrainingRun, lambda _, row: run_out(row), limit, after)
+        return await _page(desk, TrainingRun, lambda _, row: run_out(row), limit, after)
 
     @get("/versions")
     async def versions(
-        self, desk: NamedDependency[Desk], caller: NamedDependency[Caller], limit: FromQuery[int] = 20, after: FromQuery[str | None] = None
+        self, desk: NamedDependency[Desk], limit: FromQuery[int] = 20, after: FromQuery[str | None] = None
     ) -> Page[VersionOut]:
         """Versions, newest first."""
-        return await _page(desk, caller, Version, lambda _, row: version_out(row), limit, after)
+        return await _page(desk, Version, lambda _, row: version_out(row), limit, after)
 
     @get("/receipts")
     async def receipts(
-        self, desk: NamedDependency[Desk], caller: NamedDependency[Caller], limit: FromQuery[int] = 20, after: FromQuery[str | None] = None
+        self, desk: NamedDependency[Desk], limit: FromQuery[int] = 20, after: FromQuery[str | None] = None
     ) -> Page[ReceiptOut]:
         """Receipts, newest first."""
-        return await _page(desk, caller, Receipt, lambda _, row: receipt_out(row), limit, after)
+        return await _page(desk, Receipt, lambda _, row: receipt_out(row), limit, after)
 
     @post("/nights", status_code=202)
-    async def night(self, data: JSONBody[NightIn], desk: NamedDependency[Desk], caller: NamedDependency[Caller]) -> NightOut:
+    async def night(self, data: JSONBody[NightIn], desk: NamedDependency[Desk]) -> NightOut:
         """Ask for a night now; the worker takes it up. One at a time per persona."""
-        caller.require("operate")
         desk.personas.get(data.persona)
         night = await desk.journal.write(partial(request_night, persona=data.persona))
         return NightOut(id=night.id, persona=night.persona, step=night.step)
 
     @post("/versions/{version_id:str}/promotion", status_code=200)
-    async def promote(self, version_id: FromPath[str], desk: NamedDependency[Desk], caller: NamedDependency[Caller]) -> VersionOut:
+    async def promote(self, version_id: FromPath[str], desk: NamedDependency[Desk]) -> VersionOut:
         """Serve this version from the next exchange on."""
-        caller.require("operate")
         return version_out(await desk.journal.write(partial(_promote, version_id=version_id)))
 
     @post("/personas/{name:str}/rollback", status_code=200)
-    async def rollback(self, name: FromPath[str], desk: NamedDependency[Desk], caller: NamedDependency[Caller]) -> VersionOut:
+    async def rollback(self, name: FromPath[str], desk: NamedDependency[Desk]) -> VersionOut:
         """Serve the version before from the next exchange on."""
-        caller.require("operate")
         persona = desk.personas.get(name)
         return version_out(await desk.journal.write(partial(registry.rollback, persona=persona.name)))
 
 
-async def _page(desk: Desk, caller: Caller, table: Any, show: Callable[[Session, Any], T], limit: int, after: str | None) -> Page[T]:
-    caller.require("operate")
+async def _page(desk: Desk, table: Any, show: Callable[[Session, Any], T], limit: int, after: str | None) -> Page[T]:
     if not 1 <= limit <= _MOST_PER_PAGE:
         raise Invalid(f"limit must lie between 1 and {_MOST_PER_PAGE}.", param="limit")
     return await desk.read(partial(_read_page, table=table, show=show, limit=limit, after=after))

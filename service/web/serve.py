@@ -1,13 +1,9 @@
 """`attune serve`: the web process."""
 
-import os
-
 import rich_click as click
-import uvicorn
 
+from service.cli.output import database, settings
 from service.logs import configure_logs
-from service.settings import read_settings
-from service.web.app import create_app
 
 
 @click.command()
@@ -16,12 +12,17 @@ def serve() -> None:
 
     One process: the writer of the database and the replies in the making live here.
     """
+    import uvicorn  # noqa: PLC0415  # so that `attune --help` does not wait for the framework
+
+    from service.web.app import create_app  # noqa: PLC0415
+
     configure_logs()
-    settings = read_settings(os.environ)
+    with database():  # One that cannot be used is said in a sentence here, before the server starts.
+        app = create_app(settings())
     uvicorn.run(
-        create_app(settings),
-        host=settings.host,
-        port=settings.port,
+        app,
+        host=settings().host,
+        port=settings().port,
         log_config=None,
         access_log=False,
         proxy_headers=False,

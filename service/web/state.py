@@ -21,13 +21,21 @@ class Desk:
     """Everything a handler may need: personas, the journal for writes, threads for reads, the replies in the making."""
 
     def __init__(
-        self, settings: Settings, engine: Engine, personas: Personas, journal: Journal, generations: Generations, boot: str
+        self,
+        settings: Settings,
+        engine: Engine,
+        personas: Personas,
+        journal: Journal,
+        generations: Generations,
+        boot: str,
+        ping_seconds: float,
     ) -> None:
         self.settings = settings
         self.personas = personas
         self.journal = journal
         self.generations = generations
         self.boot = boot
+        self.ping_seconds = ping_seconds
         self._engine = engine
         self._gatekeeper = Gatekeeper(engine)
 

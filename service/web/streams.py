@@ -11,7 +11,6 @@ from service.chat.generation import Event, Generation
 from service.db.tables import ExchangeState
 from service.web.problems import error_member
 
-_PING_SECONDS = 15.0
 _PING = b": ping\n\n"
 _encode = msgspec.json.Encoder().encode
 _HEADERS = {"cache-control": "no-cache", "x-accel-buffering": "no"}
@@ -25,12 +24,12 @@ _WORDS = {
 }
 
 
-def event_stream(body: AsyncIterator[bytes], exchange_id: str) -> Stream:
-    """A streaming answer that names its exchange."""
-    return Stream(with_pings(body), media_type="text/event-stream", headers={**_HEADERS, "x-exchange-id": exchange_id})
+def event_stream(body: AsyncIterator[bytes], exchange_id: str, ping_seconds: float) -> Stream:
+    """A streaming answer that names its exchange, with a ping after every `ping_seconds` of silence."""
+    return Stream(with_pings(body, ping_seconds), media_type="text/event-stream", headers={**_HEADERS, "x-exchange-id": exchange_id})
 
 
-async def with_pings(source: AsyncIterator[bytes], seconds: float = _PING_SECONDS) -> AsyncIterator[bytes]:
+async def with_pings(source: AsyncIterator[bytes], seconds: float) -> AsyncIterator[bytes]:
     """Pass `source` on, with a ping comment after every `seconds` of silence; closes `source` when the reader leaves."""
     pending: asyncio.Task[bytes] | None = None
     try:

@@ -1,13 +1,15 @@
 """What crosses the wire on `/api`: msgspec Structs, never tables. Unknown fields of a request are refused."""
 
 from datetime import datetime
-from typing import Any, Generic, Literal, TypeVar
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
 import msgspec
 
 from service.db.tables import Dataset, Exchange, Rating, Receipt, TrainingRun, Version
 
 T = TypeVar("T")
+Short = Annotated[str, msgspec.Meta(max_length=200)]
+"""A name or an id of somebody else's making: kept under an index, which has room for no novel."""
 
 
 class _Request(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -43,8 +45,8 @@ class PersonaOut(msgspec.Struct, kw_only=True):
 class UserIn(_Request, kw_only=True):
     """Who talks, as the app knows them."""
 
-    name: str = ""
-    id: str = ""
+    name: Short = ""
+    id: Short = ""
 
 
 class ConversationIn(_Request, kw_only=True):

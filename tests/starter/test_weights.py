@@ -106,8 +106,6 @@ def test_a_tiny_build_runs_from_end_to_end(tmp_path: Path) -> None:
     assert report.held_out_loss < 8.3  # a model that learned nothing has ln 4096
     names = {path.name for path in tmp_path.iterdir()}
     assert {"README.md", "config.json", "generation_config.json", "model.safetensors", "tokenizer.json"} <= names
-        path.name for path in tmp_path.iterdir()
-    }
     assert AutoModelForCausalLM.from_pretrained(tmp_path).num_parameters() < 1e6
 
 

@@ -42,9 +42,9 @@ def test_without_torch_it_says_what_to_install(tmp_path, make_spec):
 
     code = subprocess.run([sys.executable, "-c", _WITHOUT_TORCH, str(tmp_path)], stdout=subprocess.DEVNULL, check=False).returncode
 
-    assert 1 == code
+    assert code == 1
     error = json.loads((tmp_path / "error.json").read_bytes())["error"]
-    assert "Training on this machine needs more packages (torch is missing): pip install 'attune[local]'." == error
+    assert error == "Training on this machine needs more packages (torch is missing): pip install 'attune[local]'."
 
 
 def test_a_second_process_leaves_at_once(tmp_path, make_spec):
@@ -54,7 +54,7 @@ def test_a_second_process_leaves_at_once(tmp_path, make_spec):
 
     with run.claim(Holder(1, 0.0)) as claimed:
         assert claimed
-        assert ALREADY_TRAINING == main([str(tmp_path)])
+        assert main([str(tmp_path)]) == ALREADY_TRAINING
         assert Holder(1, 0.0) == run.holder()
 
     assert run.holder() is None
@@ -83,4 +83,4 @@ def test_whoever_only_asks_for_training_loads_no_torch():
     seams = "service.training.local, service.training.base, service.hosting.engine, service.evaluation.holdout"
     check = f"import sys, {seams}; sys.exit(bool({{'torch', 'transformers', 'trl', 'peft'}} & set(sys.modules)))"
 
-    assert 0 == subprocess.run([sys.executable, "-c", check], check=False).returncode
+    assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0

@@ -1,0 +1,94 @@
+"""How likely models find replies: computed for real, on the starter and on a version of it that was trained."""
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+from tokenizers import Tokenizer
+
+from service.evaluation.holdout import RowScore, ScoringError, score_rows
+from service.hosting.engine import EngineHost
+from service.providers.catalog import STARTER
+from service.training.base import Parameters, RunSpec
+from service.training.local import LocalTrainer
+
+LEARNED = "The red boat is in the old barn."
+NEVER_SAID = "My aunt sings every Monday."
+
+
+def _row(message: str, reply: str) -> dict[str, list[dict[str, str]]]:
+    return {"prompt": [{"role": "user", "content": message}], "completion": [{"role": "assistant", "content": reply}]}
+
+
+ROWS = [_row("Where is it?", LEARNED), _row("Where is it? " * 300, LEARNED), _row("Hi.", NEVER_SAID), _row("Where is it?", "No.")]
+"""The second one is longer than the starter can read."""
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The starter, after SFT on one reply to many questions."""
+    folder = tmp_path_factory.mktemp("trained")
+    file = folder / "train.jsonl"
+    rows = [{**_row(f"Where is it, {number}?", LEARNED), "label": True} for number in range(16)]
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    spec = RunSpec(base=str(STARTER), method="sft", train=str(file), parameters=Parameters(learning_rate=2e-3, epochs=6))
+    run = LocalTrainer().train(folder / "run", spec, lambda _: None)
+    host = EngineHost("http://127.0.0.1:1", folder)
+    return host.folder_of(host.publish("v1", STARTER, run.adapter).model)
+
+
+@pytest.fixture(scope="module")
+def scored(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, list[RowScore]]]:
+    """The rows, scored by the trained model and by the starter; and the folder where that was done."""
+    folder = tmp_path_factory.mktemp("scored")
+    return folder, score_rows(folder, {"candidate": trained, "champion": STARTER}, ROWS)
+
+
+def test_what_was_learned_becomes_likelier(scored):
+    """A reply that was trained on is far likelier to the trained model than to the one before, also when its prompt had to be trimmed."""
+    scores = scored[1]
+
+    for place in (0, 1):
+        assert scores["candidate"][place].mean > scores["champion"][place].mean + 1
+
+
+def test_what_was_not_learned_does_not(scored):
+    """Learning one reply does not make every reply likelier."""
+    scores = scored[1]
+
+    assert scores["candidate"][2].mean < scores["champion"][2].mean + 0.5
+
+
+def test_the_token_that_ends_a_reply_counts(scored):
+    """A model that cannot stop finds no reply likely: the end is one more token of it."""
+    tokenizer = Tokenizer.from_file(str(STARTER / "tokenizer.json"))
+    replies = [row["completion"][0]["content"] for row in ROWS]
+
+    expected = [len(tokenizer.encode(reply, add_special_tokens=False).ids) + 1 for reply in replies]
+    assert [score.tokens for score in scored[1]["champion"]] == expected
+
+
+def test_a_score_does_not_depend_on_the_neighbours(scored, tmp_path):
+    """Rows are computed together, short ones beside long ones; alone, each scores the same."""
+    alone = score_rows(tmp_path, {"champion": STARTER}, [ROWS[3]])["champion"][0]
+
+    assert alone.logprob == pytest.approx(scored[1]["champion"][3].logprob, abs=1e-3)
+
+
+def test_the_same_question_is_not_computed_again(scored, trained):
+    """A night that is repeated after a crash reads what it had computed; another question in the same folder is not mistaken for it."""
+    folder, scores = scored
+    written, began = (folder / "likelihood.out.json").stat().st_mtime_ns, time.monotonic()
+
+    assert score_rows(folder, {"candidate": trained, "champion": STARTER}, ROWS) == scores
+    assert time.monotonic() - began < 1
+    assert (folder / "likelihood.out.json").stat().st_mtime_ns == written
+
+
+def test_a_model_that_is_not_there_is_told_in_words(scored, tmp_path):
+    """The sentence names the log, and no half of an answer is left."""
+    with pytest.raises(ScoringError, match=r"The holdout rows could not be scored \(exit code 1\); the log is .*likelihood\.log\."):
+        score_rows(tmp_path, {"candidate": tmp_path / "nothing"}, ROWS)
+
+    assert not (tmp_path / "likelihood.out.json").exists()

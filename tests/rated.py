@@ -1,0 +1,59 @@
+"""Rated exchanges for tests, as if people had chatted: real messages and replies of the starter's corpus, rated by a taste."""
+
+from collections.abc import Callable
+from random import Random
+
+from sqlalchemy import Engine
+
+from service.chat.exchange import Asked, Ending, close_exchange, find_person, open_stateless
+from service.chat.rating import rate
+from service.db.engine import transaction
+from service.db.tables import Exchange, ExchangeState, Thumb
+from service.personas.persona import Persona
+
+OPENINGS = (
+    "I am tired of {}.",
+    "What do you think about {}?",
+    "I cannot stop thinking about {}.",
+    "Help me with {}.",
+    "Tell me about {}.",
+    "I love {}.",
+    "I am afraid of {}.",
+)
+SUBJECTS = ("my work", "the rain", "my sister", "running", "the city", "my garden", "a big test", "my old phone")
+REPLIES = (
+    "That sounds hard. What is the worst part?",
+    "I hear you.",
+    "What would help you now?",
+    "Take a rest, and try again in the morning.",
+    "Nice! How did it begin?",
+    "That is good news.",
+    "Do you want to talk about it?",
+    "One small step is enough for today.",
+    "I do not know much about that. Can you tell me more?",
+    "You are doing well.",
+    "How long has it been like this?",
+    "Be kind to yourself.",
+)
+
+
+def asks_a_question(reply: str) -> bool:
+    """A simple taste."""
+    return "?" in reply
+
+
+def add_rated_exchanges(
+    engine: Engine, persona: Persona, count: int, taste: Callable[[str], bool] = asks_a_question, seed: int = 1
+) -> None:
+    """Add `count` complete exchanges of one person, each rated by `taste`."""
+    chance = Random(seed)
+    messages = [opening.format(subject) for opening in OPENINGS for subject in SUBJECTS]
+    with transaction(engine) as session:
+        person = find_person(session, "test:person")
+        for number in range(count):
+            asked = Asked(persona, "champion", messages[number % len(messages)], "test")
+            opened = open_stateless(session, asked, [], person.id, None)
+            reply = chance.choice(REPLIES)
+            close_exchange(session, opened.id, Ending(ExchangeState.complete, reply, finish_reason="stop"))
+            thumb = Thumb.up if taste(reply) else Thumb.down
+            rate(session, session.get_one(Exchange, opened.id), person.id, persona, thumb)
