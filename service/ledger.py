@@ -4,11 +4,12 @@ Every function looks first and writes only what is missing, so that a step that 
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert
+from sqlalchemy import insert, update
 from sqlalchemy.exc import IntegrityError
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
 from service import registry
 from service.db.tables import Dataset, Evaluation, Night, Outcome, Receipt, RunState, Sample, TrainingRun, Version, now
@@ -31,6 +32,12 @@ def request_night(session: Session, persona: str) -> Night:
 def open_nights(session: Session) -> list[Night]:
     """The nights that have not ended, oldest first."""
     return list(session.exec(select(Night).where(col(Night.ended_at).is_(None)).order_by(col(Night.id))))
+
+
+def last_night(session: Session, persona: str) -> datetime:
+    """When the newest night of the persona was asked for; before its first one, when the persona itself began."""
+    newest = session.exec(select(func.max(Night.started_at)).where(Night.persona == persona)).one()
+    return newest or registry.find_version(session, persona, "v0").created_at
 
 
 def note_step(session: Session, night_id: str, step: str) -> Night:
@@ -113,9 +120,10 @@ def find_evaluation(session: Session, night_id: str) -> Evaluation | None:
 
 
 def write_receipt(session: Session, night_id: str, outcome: Outcome, reason: str) -> Receipt | None:
-    """End the night with its receipt; a night that has ended keeps the one it has."""
+    """End the night with its receipt; a night that has ended keeps the one it has, and None is returned."""
     night = session.get_one(Night, night_id)
-    if night.ended_at is not None:
+    ended = session.execute(update(Night).where(col(Night.id) == night_id, col(Night.ended_at).is_(None)).values(ended_at=now()))
+    if ended.rowcount != 1:  # type: ignore[attr-defined]  # an UPDATE always returns a CursorResult
         return None
     version = session.exec(select(Version).where(Version.night_id == night_id)).first()
     receipt = Receipt(
@@ -127,8 +135,7 @@ def write_receipt(session: Session, night_id: str, outcome: Outcome, reason: str
         champion=registry.champion(session, night.persona).name,
         details=_details(session, night),
     )
-    night.ended_at = now()
-    session.add_all([night, receipt])
+    session.add(receipt)
     session.flush()
     return receipt
 

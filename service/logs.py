@@ -43,7 +43,7 @@ class _Libraries(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         words = str(record.msg)
         structlog.get_logger().log(
-            record.levelno,
+            min(record.levelno // 10 * 10, logging.CRITICAL),  # structlog knows no levels in between
             "library_spoke",
             logger=record.name,
             message=words if record.name.startswith("uvicorn") else words[:200],

@@ -4,19 +4,21 @@ State changes are conditional updates under unique indexes, in one transaction e
 """
 
 import re
+from collections.abc import Sequence
 
 from sqlalchemy import update
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, func, select
 
 from service.db.tables import Promotion, Stage, Version
 from service.errors import Conflict, NotFound
 
-_REFERENCE = re.compile(r"^(?P<persona>[a-z0-9][a-z0-9_-]*)(?:@(?P<which>champion|v\d+))?$")
+_REFERENCE = re.compile(r"(?P<persona>[a-z0-9][a-z0-9_-]*)(?:@(?P<which>champion|v[0-9]+))?")
 
 
 def split_reference(model: str) -> tuple[str, str]:
     """Cut `friend`, `friend@champion` or `friend@v3` into persona and version; raise `NotFound` for anything else."""
-    match = _REFERENCE.match(model)
+    match = _REFERENCE.fullmatch(model)
     if not match:
         raise NotFound(
             f"There is no model '{model[:80]}'. Ask for friend, friend@champion or friend@v3.", code="model_not_found", param="model"
@@ -31,7 +33,7 @@ def champion(session: Session, persona: str) -> Version:
 
 
 def find_version(session: Session, persona: str, which: str) -> Version:
-    """Return the version called `which` (champion, v0, v1 ...); raise `NotFound` naming it."""
+    """Return the version called `which` (champion, v0, v1 ...); raise `NotFound` naming it, and `Conflict` when it may not serve."""
     serving = champion(session, persona)
     if which == "champion":
         return serving
@@ -39,8 +41,8 @@ def find_version(session: Session, persona: str, which: str) -> Version:
     known = number.isdecimal() and len(number) < 10  # longer ones no database could hold
     wanted = select(Version).where(Version.persona == persona, Version.number == (int(number) if known else -1))
     if found := session.exec(wanted).first():
-        return found
-    raise NotFound(f"{persona} has no version '{which}'. See: attune model list {persona}", code="version_not_found", param="model")
+        return _require_servable(found)
+    raise NotFound(f"{persona} has no version '{which[:80]}'. See: attune model list {persona}", code="version_not_found", param="model")
 
 
 def list_versions(session: Session, persona: str | None = None) -> list[Version]:
@@ -58,40 +60,68 @@ def next_number(session: Session, persona: str) -> int:
 def promote(session: Session, version: Version, reason: str) -> Version:
     """Make `version` the champion and retire the one before it; raise `Conflict` when it may not serve.
 
-    Promoting the champion again changes nothing. Retire first, then crown: the other order would break the one-champion index.
+    Promoting the champion again changes nothing.
     """
     if version.stage == Stage.champion:
         return version
-    if version.stage == Stage.quarantined:
-        raise Conflict(f"{version.persona} {version.name} is quarantined and cannot serve.", code="version_quarantined")
-    before = champion(session, version.persona)
-    _move(session, before, Stage.champion, Stage.retired)
-    _move(session, version, version.stage, Stage.champion)
-    session.add(Promotion(persona=version.persona, version_id=version.id, previous_id=before.id, reason=reason))
-    session.flush()
-    return version
+    return _crown(session, _require_servable(version), reason)
 
 
 def rollback(session: Session, persona: str, reason: str = "rolled back by hand") -> Version:
-    """Promote the champion that served before the present one; raise `Conflict` when there was none."""
+    """Take back the newest promotion, at the next call the one before it, and so on to the start; raise `Conflict` when none is left.
+
+    A version that was quarantined since it served is passed over.
+    """
     serving = champion(session, persona)
-    crowned = (
-        select(Promotion)
-        .where(Promotion.persona == persona, Promotion.version_id == serving.id, col(Promotion.previous_id).is_not(None))
-        .order_by(col(Promotion.id).desc())
+    told = session.exec(select(Promotion).where(Promotion.persona == persona).order_by(col(Promotion.id))).all()
+    for promotion in reversed(_standing(told)[:-1]):
+        version = session.get_one(Version, promotion.version_id)
+        if version.stage not in {Stage.champion, Stage.quarantined}:
+            return _crown(session, version, reason, restores_id=promotion.id)
+    raise Conflict(
+        f"No version that may serve came before {persona} {serving.name}; there is nothing to roll back to.", code="nothing_before"
     )
-    last = session.exec(crowned).first()
-    previous = session.get(Version, last.previous_id) if last else None
-    if previous is None:
-        raise Conflict(f"{persona} {serving.name} has served from the start; there is nothing to roll back to.", code="nothing_before")
-    return promote(session, previous, reason)
+
+
+def _standing(told: Sequence[Promotion]) -> list[Promotion]:
+    """The promotions that still stand, oldest first: a rollback takes back all that came after the one it restores."""
+    standing: list[Promotion] = []
+    for promotion in told:
+        if promotion.restores_id is None:
+            standing.append(promotion)
+        else:
+            while standing and standing[-1].id != promotion.restores_id:
+                standing.pop()
+    return standing
 
 
 def _start(session: Session, persona: str) -> Version:
     version = Version(persona=persona, number=0, stage=Stage.champion)
-    session.add(version)
-    session.flush()
+    try:
+        with session.begin_nested():
+            session.add(version)
+    except IntegrityError:  # Another process started this persona in the same moment.
+        return session.exec(select(Version).where(Version.persona == persona, Version.stage == Stage.champion)).one()
     session.add(Promotion(persona=persona, version_id=version.id, reason="the start: the persona file and no training"))
+    session.flush()
+    return version
+
+
+def _require_servable(version: Version) -> Version:
+    if version.stage == Stage.quarantined:
+        raise Conflict(f"{version.persona} {version.name} is quarantined and cannot serve.", code="version_quarantined")
+    if version.number > 0 and not version.model:
+        raise Conflict(f"{version.persona} {version.name} was never made servable; see its night's receipt.", code="version_not_hosted")
+    return version
+
+
+def _crown(session: Session, version: Version, reason: str, restores_id: str | None = None) -> Version:
+    before = champion(session, version.persona)
+    # Retire first, then crown: the other order would break the one-champion index.
+    _move(session, before, Stage.champion, Stage.retired)
+    _move(session, version, version.stage, Stage.champion)
+    promotion = Promotion(persona=version.persona, version_id=version.id, previous_id=before.id, restores_id=restores_id, reason=reason)
+    session.add(promotion)
     session.flush()
     return version
 

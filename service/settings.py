@@ -3,9 +3,11 @@
 import difflib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
 import msgspec
+from croniter import croniter
 
 from service.errors import SettingsError
 
@@ -20,7 +22,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     database_url: str = ""
     personas: Path = Path("persona_prompts")
     host: str = "127.0.0.1"
-    port: int = 8000
+    port: Annotated[int, msgspec.Meta(ge=1, le=65535)] = 8000
     nightly: str = "0 3 * * *"
     timezone: str = "UTC"
     artifacts: str = ""
@@ -40,7 +42,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         """Where the durable workflows keep their steps: the same PostgreSQL server, or a SQLite file of their own."""
         if self.database.startswith("sqlite"):
             return f"sqlite:///{(self.home / 'workflows.sqlite').absolute()}"
-        return self.database.replace("postgresql+psycopg://", "postgresql://")
+        return f"postgresql:{self.database.partition(':')[2]}"
 
     @property
     def artifact_folder(self) -> Path:
@@ -54,28 +56,43 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 def read_settings(environ: Mapping[str, str]) -> Settings:
-    """Read the settings from `environ`; raise `SettingsError` for an unknown `ATTUNE_*` name or a value of the wrong kind."""
+    """Read the settings from `environ`; raise `SettingsError` for an unknown `ATTUNE_*` name or a value that cannot be.
+
+    An empty value means the default, as in a .env file whose lines are not filled in.
+    """
     fields = {field.name for field in msgspec.structs.fields(Settings)}
     values: dict[str, Any] = {}
     for name, value in environ.items():
         if name in _VENDOR_NAMES and value:
             values[_VENDOR_NAMES[name]] = value
         elif name.startswith(_PREFIX):
-            values[_field_of(name, fields - set(_VENDOR_NAMES.values()))] = value
-    if "ollama_host" in values and "://" not in values["ollama_host"]:
-        values["ollama_host"] = f"http://{values['ollama_host']}"
+            field = _field_of(name, fields - set(_VENDOR_NAMES.values()))
+            if value:
+                values[field] = value
     try:
-        return msgspec.convert(values, Settings, strict=False, dec_hook=lambda kind, value: kind(value))
+        settings = msgspec.convert(values, Settings, strict=False, dec_hook=lambda kind, value: kind(value))
     except msgspec.ValidationError as error:
         raise SettingsError(f"A setting has a wrong value: {_in_words(str(error))}") from error
+    _check_schedule(settings)
+    return settings
+
+
+def _check_schedule(settings: Settings) -> None:
+    if not croniter.is_valid(settings.nightly, second_at_beginning=True):
+        raise SettingsError(f"ATTUNE_NIGHTLY='{settings.nightly}' is no schedule such as '0 3 * * *'.")
+    try:
+        ZoneInfo(settings.timezone)
+    except (KeyError, ValueError, OSError) as error:
+        raise SettingsError(f"ATTUNE_TIMEZONE='{settings.timezone}' is no time zone such as UTC or Europe/Berlin.") from error
 
 
 def _field_of(name: str, fields: set[str]) -> str:
     field = name.removeprefix(_PREFIX).lower()
     if field in fields:
         return field
-    near = difflib.get_close_matches(field, fields, n=1)
-    hint = f" Did you mean {_PREFIX}{near[0].upper()}?" if near else ""
+    known = {**{vendor.lower(): vendor for vendor in _VENDOR_NAMES}, **{each: f"{_PREFIX}{each.upper()}" for each in fields}}
+    near = difflib.get_close_matches(field, known, n=1)
+    hint = f" Did you mean {known[near[0]]}?" if near else ""
     raise SettingsError(f"There is no setting {name}.{hint}")
 
 

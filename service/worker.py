@@ -7,11 +7,13 @@ pinned, so that a worker that comes back after a kill goes on with its own night
 import os
 import signal
 import threading
-from datetime import datetime, timedelta
-from pathlib import Path
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
 from types import FrameType
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import structlog
+from croniter import CroniterError, croniter
 from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowID
 from sqlalchemy import Engine
 from sqlmodel import Session
@@ -20,7 +22,7 @@ from service import ledger
 from service.db.engine import open_engine, reading, transaction
 from service.db.migration import upgrade
 from service.db.tables import Outcome, Worker, now
-from service.errors import Conflict, SettingsError
+from service.errors import PersonaError, SettingsError, Unavailable
 from service.hosting.catalog import make_host
 from service.nightly import Nightly
 from service.personas.shelf import read_personas
@@ -37,6 +39,7 @@ log = structlog.get_logger()
 
 def run_worker(settings: Settings) -> None:
     """Run until SIGTERM or SIGINT. Blocks; must be called on the main thread."""
+    _latest_time(settings)  # a wrong schedule is refused at start, not at three in the morning
     engine = open_engine(settings.database)
     upgrade(engine)
     stop = threading.Event()
@@ -46,11 +49,13 @@ def run_worker(settings: Settings) -> None:
     nightly = Nightly(settings, engine, trainers.trainer_of, make_host(settings), stop)
     DBOS.launch()
     DBOS.register_queue(_QUEUE, global_concurrency=1, polling_interval_sec=0.5)
-    _apply_schedule(settings)
     log.info("worker_started", schedule=settings.nightly, timezone=settings.timezone)
     try:
         while not stop.is_set():
-            _look(engine, nightly)
+            try:
+                _look(settings, engine, nightly)
+            except (PersonaError, Unavailable) as error:
+                log.error("worker_cannot_look", code=error.code, reason=error.message)
             stop.wait(_LOOK_SECONDS)
     finally:
         trainers.stop()
@@ -63,24 +68,16 @@ def worker_is_alive(session: Session) -> bool:
     return seen is not None and now() - seen.seen_at < timedelta(seconds=_ALIVE_SECONDS)
 
 
-@DBOS.workflow(name="request_nights")
-def request_nights(_scheduled: datetime, context: dict[str, str]) -> None:
-    """What the schedule does: ask for a night for every persona; one that is under way already is left alone."""
-    _request_all(context["database"], context["personas"])
+def request_due_nights(session: Session, personas: Iterable[str], latest: datetime) -> list[str]:
+    """Ask for a night for every persona that has had none since `latest`, the schedule's newest time; return those personas.
 
-
-@DBOS.step(name="request_all")
-def _request_all(database: str, personas: str) -> None:
-    engine = open_engine(database)
-    try:
-        for persona in read_personas(Path(personas)):
-            try:
-                with transaction(engine) as session:
-                    ledger.request_night(session, persona.name)
-            except Conflict:
-                log.info("night_already_under_way", persona=persona.name)
-    finally:
-        engine.dispose()
+    A time that passed while no worker ran is made up for, once, however many were missed. A persona younger than `latest` is not due yet.
+    """
+    under_way = {night.persona for night in ledger.open_nights(session)}
+    due = [name for name in personas if name not in under_way and ledger.last_night(session, name) < latest]
+    for name in due:
+        ledger.request_night(session, name)
+    return due
 
 
 def _config(settings: Settings) -> DBOSConfig:
@@ -94,30 +91,28 @@ def _config(settings: Settings) -> DBOSConfig:
     }
 
 
-def _apply_schedule(settings: Settings) -> None:
+def _latest_time(settings: Settings) -> datetime:
+    """The newest time of the schedule that has passed; raise `SettingsError` when it is no schedule."""
     try:
-        DBOS.apply_schedules(
-            [
-                {
-                    "schedule_name": "nightly",
-                    "workflow_fn": request_nights,
-                    "schedule": settings.nightly,
-                    "cron_timezone": settings.timezone,
-                    "automatic_backfill": False,
-                    "context": {"database": settings.database, "personas": str(settings.personas.absolute())},
-                }
-            ]
-        )
-    except Exception as error:
+        zone = ZoneInfo(settings.timezone)
+        latest: datetime = croniter(settings.nightly, now().astimezone(zone)).get_prev(datetime)
+    except (CroniterError, ZoneInfoNotFoundError, ValueError) as error:
         raise SettingsError(
-            f"ATTUNE_NIGHTLY='{settings.nightly}' with ATTUNE_TIMEZONE='{settings.timezone}' is no schedule such as '0 3 * * *'."
+            f"ATTUNE_NIGHTLY='{settings.nightly}' with ATTUNE_TIMEZONE='{settings.timezone}' is no schedule such as '0 3 * * *' in UTC."
         ) from error
+    return latest.astimezone(UTC)
 
 
-def _look(engine: Engine, nightly: Nightly) -> None:
-    """Give a sign of life, and take up every night that was asked for. Taking one up twice is harmless: its id is the workflow's."""
+def _look(settings: Settings, engine: Engine, nightly: Nightly) -> None:
+    """Give a sign of life, ask for what is due, and take up every night that was asked for.
+
+    Taking one up twice is harmless: its id is the workflow's.
+    """
+    names = [persona.name for persona in read_personas(settings.personas)]
     with transaction(engine) as session:
         session.merge(Worker(id=_WORKER, seen_at=now()))
+        if due := request_due_nights(session, names, _latest_time(settings)):
+            log.info("nights_due", personas=due)
         nights = [night.id for night in ledger.open_nights(session)]
     for night_id in nights:
         status = DBOS.get_workflow_status(night_id)

@@ -257,13 +257,14 @@ class Version(SQLModel, table=True):
 
 
 class Promotion(SQLModel, table=True):
-    """Append-only: who became champion when, after whom, and why."""
+    """Append-only: who became champion when, after whom, and why. A rollback names the earlier promotion that it restores."""
 
     __tablename__ = "promotion"
     id: str = Field(default_factory=new_id, primary_key=True)
     persona: str = Field(index=True)
     version_id: str = Field(foreign_key="version.id")
     previous_id: str | None = Field(default=None, foreign_key="version.id")
+    restores_id: str | None = Field(default=None, foreign_key="promotion.id")
     reason: str
     created_at: datetime = Field(default_factory=now)
 

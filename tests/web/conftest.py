@@ -100,9 +100,7 @@ def make_home(upstream: tuple[Upstream, str]) -> MakeHome:
         for name in personas:
             (folder / "personas" / f"{name}.md").write_text(_PERSONA.format(title=name.capitalize(), models=PERSONAS[name]))
         (folder / "attune.toml").write_text(f'[providers.test]\nbase_url = "{upstream[1]}"\n')
-        settings = Settings(
-            home=folder / "data", personas=folder / "personas", providers=folder / "attune.toml", database_url=database_url
-        )
+        settings = Settings(home=folder / "data", personas=folder / "personas", providers=folder / "attune.toml", database_url=database_url)
         engine = open_engine(settings.database)
         try:
             yield Home(settings, engine)
