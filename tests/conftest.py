@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Engine
 
 from service.hosting.engine import engine_command, engine_environment
+from tests.databases import emptied, made, opened
 from tests.processes import answers, environment, free_port, running, until
 
 
@@ -18,6 +20,33 @@ from tests.processes import answers, environment, free_port, running, until
 def anyio_backend() -> str:
     """Async tests run on asyncio, as the service does."""
     return "asyncio"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest) -> Engine:
+    """A database of each kind at the present schema, with nothing in it."""
+    engine: Engine = request.getfixturevalue(request.param)
+    return engine
+
+
+@pytest.fixture
+def sqlite(tmp_path: Path) -> Iterator[Engine]:
+    """A SQLite file at the present schema, with nothing in it."""
+    with made("sqlite", tmp_path) as url, opened(url) as engine:
+        yield engine
+
+
+@pytest.fixture(scope="session")
+def _postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    with made("postgresql", tmp_path_factory.getbasetemp()) as url, opened(url) as engine:
+        yield engine
+
+
+@pytest.fixture
+def postgresql(_postgresql: Engine) -> Iterator[Engine]:
+    """A PostgreSQL database at the present schema, with nothing in it; skipped where no server runs."""
+    yield _postgresql
+    emptied(_postgresql)
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from datetime import datetime
+from functools import reduce
 from typing import NamedTuple
 
 from sqlalchemy import update
@@ -82,7 +83,7 @@ def open_variant(session: Session, exchange_id: str, persona: Persona, boot: str
 
 def open_stateless(session: Session, asked: Asked, history: Sequence[Turn], person_id: str, key_id: str | None) -> Opened:
     """Open an exchange for a client that sends the whole history each time; the conversation is found by that history."""
-    before = _exchange_of_thread(session, thread_of(person_id, asked.persona.name, history)) if history else None
+    before = _exchange_of_thread(session, _thread_of(person_id, asked.persona.name, history)) if history else None
     if before is not None:
         conversation = session.get_one(Conversation, before.conversation_id)
     else:
@@ -105,11 +106,9 @@ def close_exchange(session: Session, exchange_id: str, ending: Ending) -> None:
     for name, value in ending._asdict().items():
         setattr(exchange, name, value)
     exchange.ended_at = now()
-    if ending.state == ExchangeState.complete:
-        conversation = session.get_one(Conversation, exchange.conversation_id)
-        context = [Turn(turn["role"], turn["content"]) for turn in exchange.context]
-        told = [*context, Turn("user", exchange.message), Turn("assistant", exchange.reply)]
-        exchange.thread = thread_of(conversation.person_id, exchange.persona, told)
+    # So far the thread ended with the message. A client sends back whole replies only.
+    whole = ending.state == ExchangeState.complete
+    exchange.thread = _longer_thread(exchange.thread or "", Turn("assistant", ending.reply)) if whole else None
     session.add(exchange)
 
 
@@ -118,7 +117,7 @@ def close_interrupted(session: Session, boot: str) -> int:
     closed = session.execute(
         update(Exchange)
         .where(col(Exchange.state) == ExchangeState.open, col(Exchange.boot) != boot)
-        .values(state=ExchangeState.interrupted, error="service_stopped", ended_at=now())
+        .values(state=ExchangeState.interrupted, error="service_stopped", ended_at=now(), thread=None)
     )
     return int(closed.rowcount)  # type: ignore[attr-defined]  # an UPDATE always returns a CursorResult
 
@@ -129,12 +128,6 @@ def get_exchange(session: Session, exchange_id: str) -> Exchange:
     if found is None:
         raise NotFound("There is no such exchange.", code="exchange_not_found")
     return found
-
-
-def thread_of(person_id: str, persona: str, turns: Sequence[Turn]) -> str:
-    """A name for a person's conversation with a persona up to here, the same whenever the same words were said."""
-    said = json.dumps([person_id, persona, [[turn.role, turn.content] for turn in turns]], ensure_ascii=True)
-    return hashlib.sha256(said.encode()).hexdigest()
 
 
 def _open(session: Session, asked: Asked, conversation: Conversation, history: list[Turn], previous_id: str | None) -> Opened:
@@ -154,6 +147,7 @@ def _open(session: Session, asked: Asked, conversation: Conversation, history: l
         context=[{"role": turn.role, "content": turn.content} for turn in kept],
         message=asked.message,
         boot=asked.boot,
+        thread=_thread_of(conversation.person_id, asked.persona.name, [*history, Turn("user", asked.message)]),
     )
     session.add(exchange)
     session.flush()
@@ -168,8 +162,22 @@ def _keep_prompt(session: Session, persona: str, prompt: str) -> str:
     return mark
 
 
+def _thread_of(person_id: str, persona: str, turns: Sequence[Turn]) -> str:
+    """A name for a person's conversation with a persona up to here, the same whenever the same words were said."""
+    return reduce(_longer_thread, turns, _mark(person_id, persona))
+
+
+def _longer_thread(thread: str, turn: Turn) -> str:
+    return _mark(thread, turn.role, turn.content)
+
+
+def _mark(*words: str) -> str:
+    return hashlib.sha256(json.dumps(words).encode()).hexdigest()
+
+
 def _exchange_of_thread(session: Session, thread: str) -> Exchange | None:
-    return session.exec(select(Exchange).where(Exchange.thread == thread).order_by(col(Exchange.id).desc())).first()
+    told = select(Exchange).where(Exchange.thread == thread, Exchange.state == ExchangeState.complete)
+    return session.exec(told.order_by(col(Exchange.id).desc())).first()
 
 
 def _chain(session: Session, conversation_id: str, last_id: str | None) -> list[Exchange]:

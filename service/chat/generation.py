@@ -8,17 +8,14 @@ from typing import Any, NamedTuple
 
 import structlog
 
+from service.chat.answer import Question
 from service.chat.exchange import Ending, Opened, close_exchange, save_progress
-from service.chat.messages import assemble
-from service.chat.reply import ReplyCleaner
 from service.db.journal import Journal
 from service.db.tables import ExchangeState
-from service.errors import AttuneError, ProviderError, Unavailable
-from service.providers.base import Call, Piece
-from service.providers.catalog import Providers, served_name, split_model
+from service.errors import AttuneError, Unavailable
+from service.providers.catalog import Providers
 from service.settings import Settings
 
-_SAVE_EVERY = 1.0
 _KEPT_AFTER_END = 300.0
 log = structlog.get_logger()
 
@@ -34,12 +31,14 @@ class Event(NamedTuple):
 class Generation:
     """One reply being made. The events stay in memory until the exchange is closed and a while longer, for readers that come back."""
 
-    def __init__(self, opened: Opened, overrides: dict[str, Any]) -> None:
+    def __init__(self, opened: Opened) -> None:
         self.opened = opened
-        self.overrides = overrides
         self.ending: Ending | None = None
         self.events: list[Event] = []
-        self.task: asyncio.Task[None] | None = None
+        self.task: asyncio.Task[Ending] | None = None
+        """The asking and reading alone; whoever cancels it ends the reply, and the exchange is closed all the same."""
+        self.closing: asyncio.Task[None] | None = None
+        self.interrupted = False
         self._news = asyncio.Event()
 
     @property
@@ -71,11 +70,13 @@ class Generation:
 class Generations:
     """All replies in the making: starts them, finds them again, cancels them, and waits for them when the service stops."""
 
-    def __init__(self, providers: Providers, journal: Journal, settings: Settings, most: int = 600) -> None:
+    def __init__(self, providers: Providers, journal: Journal, settings: Settings, most: int = 600, *, save_every: float = 1.0) -> None:
+        """At `most` so many replies at once; the text so far is saved every `save_every` seconds."""
         self._providers = providers
         self._journal = journal
         self._settings = settings
         self._most = most
+        self._save_every = save_every
         self._running: dict[str, Generation] = {}
         self._stopping = False
 
@@ -88,9 +89,11 @@ class Generations:
 
     def start(self, opened: Opened, overrides: dict[str, Any] | None = None) -> Generation:
         """Begin the reply of an opened exchange. It goes on whether or not anybody follows."""
-        generation = Generation(opened, overrides or {})
+        generation = Generation(opened)
+        question = Question(opened, overrides or {}, self._providers, self._settings, partial(generation.tell, "delta"))
         self._running[opened.id] = generation
-        generation.task = asyncio.create_task(self._make(generation), name=f"exchange {opened.id}")
+        generation.task = asyncio.create_task(question.answer(), name=f"answer {opened.id}")
+        generation.closing = asyncio.create_task(self._see_through(generation, generation.task), name=f"exchange {opened.id}")
         return generation
 
     def get(self, exchange_id: str) -> Generation | None:
@@ -100,32 +103,35 @@ class Generations:
     async def cancel(self, exchange_id: str) -> None:
         """Stop a reply and wait until it is closed; without a running one there is nothing to do."""
         generation = self._running.get(exchange_id)
-        if generation and generation.task and generation.ending is None:
+        if generation and generation.task:
             generation.task.cancel()
-            await asyncio.wait([generation.task])
+            async for _ in generation.follow():
+                pass
 
     async def drain(self, seconds: float) -> None:
         """Take no new replies, let the running ones finish for `seconds`, then interrupt the rest."""
         self._stopping = True
-        tasks = {each.task for each in self._running.values() if each.task and not each.task.done()}
-        if not tasks:
+        closings = {each.closing: each for each in self._running.values() if each.closing and not each.closing.done()}
+        if not closings:
             return
-        _, late = await asyncio.wait(tasks, timeout=seconds)
-        for task in late:
-            task.cancel()
+        _, late = await asyncio.wait(closings, timeout=seconds)
+        for generation in [closings[closing] for closing in late]:
+            if generation.task and not generation.task.done():
+                generation.interrupted = True
+                generation.task.cancel()
         if late:
             await asyncio.wait(late)
 
-    async def _make(self, generation: Generation) -> None:
+    async def _see_through(self, generation: Generation, answer: asyncio.Task[Ending]) -> None:
+        """Wait for the answer, close the exchange, tell the readers."""
         started = time.monotonic()
-        ending = await self._ending_of(generation)
-        try:
-            await self._close(generation, ending)
-        except AttuneError as error:
-            ending = ending._replace(state=ExchangeState.failed, error=error.code)
-        except Exception:
-            log.exception("exchange_close_failed", exchange=generation.opened.id)
-            ending = ending._replace(state=ExchangeState.failed, error="internal_error")
+        saving = asyncio.create_task(self._save_now_and_then(generation))
+        await asyncio.wait([answer])
+        saving.cancel()
+        ending = _ending_of(generation, answer)
+        trouble = await self._close(generation, ending)
+        if trouble:
+            ending = ending._replace(state=ExchangeState.failed, error=trouble)
         generation.ending = ending
         generation.tell("done" if ending.state in {ExchangeState.complete, ExchangeState.cancelled} else "error")
         log.info(
@@ -140,83 +146,45 @@ class Generations:
             completion_tokens=ending.completion_tokens,
         )
         asyncio.get_running_loop().call_later(_KEPT_AFTER_END, self._running.pop, generation.opened.id, None)
+        # What could not be written is `open` in the database still; once that can be written again, it learns what the readers were told.
+        while trouble == "storage" and not self._stopping:
+            await asyncio.sleep(self._save_every)
+            trouble = await self._close(generation, ending)
 
-    async def _close(self, generation: Generation, ending: Ending) -> None:
-        # A cancelled task may be cancelled again while it writes; the shield inside Journal.write keeps the write on its way.
-        await self._journal.write(partial(close_exchange, exchange_id=generation.opened.id, ending=ending))
-
-    async def _ending_of(self, generation: Generation) -> Ending:
+    async def _close(self, generation: Generation, ending: Ending) -> str | None:
+        """Write the ending; return the code of what prevented it."""
         try:
-            return await self._answer(generation)
-        except asyncio.CancelledError:
-            state = ExchangeState.interrupted if self._stopping else ExchangeState.cancelled
-            return Ending(state, generation.text, finish_reason="stop", error="service_stopped" if self._stopping else None)
+            await self._journal.write(partial(close_exchange, exchange_id=generation.opened.id, ending=ending))
         except AttuneError as error:
-            return Ending(ExchangeState.failed, generation.text, error=error.code)
+            return error.code
         except Exception:
-            log.exception("exchange_failed", exchange=generation.opened.id)
-            return Ending(ExchangeState.failed, generation.text, error="internal_error")
+            log.exception("exchange_close_failed", exchange=generation.opened.id)
+            return "internal_error"
+        return None
 
-    async def _answer(self, generation: Generation) -> Ending:
-        """Ask the models in order; the first that shows a word answers. After that no other one takes over: a reply is never spliced."""
-        trouble: ProviderError | None = None
-        for provider, model in self._candidates(generation.opened):
-            try:
-                return await self._answer_by(generation, provider, model)
-            except ProviderError as error:
-                log.warning("provider_failed", exchange=generation.opened.id, provider=provider, code=error.code)
-                trouble = error
-                if generation.events:
-                    break
-        raise trouble or ProviderError("No provider is configured for this persona.")
+    async def _save_now_and_then(self, generation: Generation) -> None:
+        """Keep the text so far, for the case that the whole service dies; a storage that fails now does not end the reply."""
+        saved = 0
+        while True:
+            await asyncio.sleep(self._save_every)
+            if len(generation.events) > saved:
+                saved = len(generation.events)
+                try:
+                    await self._journal.write(partial(save_progress, exchange_id=generation.opened.id, reply=generation.text))
+                except AttuneError as error:
+                    log.warning("progress_not_saved", exchange=generation.opened.id, code=error.code)
 
-    def _candidates(self, opened: Opened) -> list[tuple[str, str]]:
-        if opened.version.provider and opened.version.model:
-            return [(opened.version.provider, opened.version.model)]
-        return [split_model(name) for name in opened.persona.settings.models]
 
-    async def _answer_by(self, generation: Generation, provider: str, model: str) -> Ending:
-        persona = generation.opened.persona
-        rules = persona.settings.reply
-        cleaner = ReplyCleaner(
-            persona.settings.title, strip_speaker=rules.strip_speaker, stop_at_other_speakers=rules.stop_at_other_speakers
-        )
-        last = Piece(finish_reason="stop")
-        saved = time.monotonic()
-        pieces = self._providers.get(provider).stream(self._call(generation, provider, model))
-        async for piece in pieces:
-            if shown := cleaner.feed(piece.text):
-                generation.tell("delta", shown)
-            if piece.finish_reason:
-                last = piece
-            if cleaner.stopped:
-                break
-            if time.monotonic() - saved > _SAVE_EVERY:
-                saved = time.monotonic()
-                await self._journal.write(partial(save_progress, exchange_id=generation.opened.id, reply=generation.text))
-        if rest := cleaner.finish():
-            generation.tell("delta", rest)
-        if not generation.text:
-            raise ProviderError(f"The provider {provider} gave an empty reply.", code="reply_empty")
-        return Ending(
-            ExchangeState.complete,
-            generation.text,
-            finish_reason=last.finish_reason,
-            provider=provider,
-            model=model,
-            prompt_tokens=last.prompt_tokens,
-            completion_tokens=last.completion_tokens,
-        )
-
-    def _call(self, generation: Generation, provider: str, model: str) -> Call:
-        opened, sampling = generation.opened, generation.opened.persona.settings.sampling
-        values: dict[str, Any] = {
-            name: getattr(sampling, name)
-            for name in ("max_tokens", "temperature", "top_p", "frequency_penalty", "presence_penalty", "seed", "stop")
-        }
-        values.update(generation.overrides)
-        return Call(
-            model=served_name(provider, model, self._settings),
-            messages=assemble(opened.prompt, opened.history, opened.message),
-            **values,
-        )
+def _ending_of(generation: Generation, answer: asyncio.Task[Ending]) -> Ending:
+    """How the answer ended; text that was shown is kept in every case."""
+    if answer.cancelled():
+        if generation.interrupted:
+            return Ending(ExchangeState.interrupted, generation.text, error="service_stopped")
+        return Ending(ExchangeState.cancelled, generation.text, finish_reason="stop")
+    error = answer.exception()
+    if error is None:
+        return answer.result()
+    if isinstance(error, AttuneError):
+        return Ending(ExchangeState.failed, generation.text, error=error.code)
+    log.error("exchange_failed", exchange=generation.opened.id, exc_info=error)
+    return Ending(ExchangeState.failed, generation.text, error="internal_error")

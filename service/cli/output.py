@@ -31,13 +31,20 @@ def database() -> Iterator[Engine]:
     """The database of the settings, at the present schema; raise `Unavailable` when it cannot be opened."""
     engine = open_engine(settings().database)
     try:
-        try:
-            upgrade(engine)
-        except DBAPIError as error:
-            raise Unavailable(f"The database cannot be opened: {str(error.orig).partition(chr(10))[0]}. See: attune db path") from error
+        _bring_up_to_date(engine)
         yield engine
     finally:
         engine.dispose()
+
+
+def _bring_up_to_date(engine: Engine) -> None:
+    try:
+        upgrade(engine)
+    except Unavailable as error:
+        if not isinstance(error.__cause__, DBAPIError):
+            raise
+        reason = str(error.__cause__.orig).splitlines()[0]
+        raise Unavailable(f"The database cannot be opened: {reason}. See: attune db path", code=error.code) from error
 
 
 def show_json(data: Any) -> None:

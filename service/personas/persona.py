@@ -1,16 +1,23 @@
 """A persona: the settings of its front matter, its system prompt, and the fingerprint of every text it speaks under."""
 
 import hashlib
+import traceback
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
-from jinja2 import StrictUndefined, TemplateError
+from jinja2 import StrictUndefined, TemplateSyntaxError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from service.errors import PersonaError
 
 _jinja = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False, keep_trailing_newline=False)
+
+_Positive = Annotated[int, msgspec.Meta(ge=1)]
+_Count = Annotated[int, msgspec.Meta(ge=0)]
+_Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+_Penalty = Annotated[float, msgspec.Meta(ge=-2, le=2)]
+_Model = Annotated[str, msgspec.Meta(pattern=r"^[^:\s]+:\S+$")]
 
 
 class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -20,11 +27,11 @@ class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 class Sampling(_Section, frozen=True, kw_only=True):
     """How replies are drawn; `max_tokens` bounds the reply."""
 
-    temperature: float | None = None
-    top_p: float | None = None
-    max_tokens: int = 256
-    frequency_penalty: float | None = None
-    presence_penalty: float | None = None
+    temperature: Annotated[float, msgspec.Meta(ge=0, le=2)] | None = None
+    top_p: _Share | None = None
+    max_tokens: _Positive = 256
+    frequency_penalty: _Penalty | None = None
+    presence_penalty: _Penalty | None = None
     seed: int | None = None
     stop: list[str] = []
 
@@ -32,7 +39,7 @@ class Sampling(_Section, frozen=True, kw_only=True):
 class Memory(_Section, frozen=True, kw_only=True):
     """How much of the conversation the model is shown, in tokens."""
 
-    max_tokens: int = 2000
+    max_tokens: _Positive = 2000
 
 
 class ReplyRules(_Section, frozen=True, kw_only=True):
@@ -52,14 +59,14 @@ class RatingReasons(_Section, frozen=True, kw_only=True):
 class Minimum(_Section, frozen=True, kw_only=True):
     """How many samples a night needs: `liked` for training at all, `each_label` for learning from both thumbs."""
 
-    liked: int = 50
-    each_label: int = 20
+    liked: _Count = 50
+    each_label: _Count = 20
 
 
 class Budget(_Section, frozen=True, kw_only=True):
     """What a night may cost."""
 
-    minutes: float = 120
+    minutes: Annotated[float, msgspec.Meta(gt=0)] = 120
 
 
 class Learning(_Section, frozen=True, kw_only=True):
@@ -75,19 +82,19 @@ class Learning(_Section, frozen=True, kw_only=True):
 class GateRules(_Section, frozen=True, kw_only=True):
     """What a candidate must show."""
 
-    canary: float = 0.0
+    canary: _Share = 0.0
 
 
 class PersonaSettings(_Section, frozen=True, kw_only=True):
     """The whole front matter of a persona file."""
 
-    title: str
+    title: Annotated[str, msgspec.Meta(min_length=1)]
     greeting: str = ""
-    models: list[str]
+    models: Annotated[list[_Model], msgspec.Meta(min_length=1)]
     variables: dict[str, str] = {}
     sampling: Sampling = Sampling()
     memory: Memory = Memory()
-    examples: int = 0
+    examples: _Count = 0
     reply: ReplyRules = ReplyRules()
     ratings: RatingReasons = RatingReasons()
     learning: Learning = Learning()
@@ -95,20 +102,30 @@ class PersonaSettings(_Section, frozen=True, kw_only=True):
 
 
 class Persona(msgspec.Struct, frozen=True, kw_only=True):
-    """A persona as read from its file: `name` is the file's, `template` the body."""
+    """A persona as read from its file: `name` is the file's, `template` the body, which begins in `line` of `origin`."""
 
     name: str
     settings: PersonaSettings
     template: str
     origin: str = ""
+    line: int = 1
 
     def prompt(self, variables: Mapping[str, Any] | None = None) -> str:
-        """Render the system prompt; raise `PersonaError` when the template asks for a variable that nobody gives."""
+        """Render the system prompt; raise `PersonaError` when the template is wrong or asks for a variable that nobody gives."""
         values = {"char": self.settings.title, **self.settings.variables, **(variables or {})}
         try:
             return _jinja.from_string(self.template).render(values).strip()
-        except TemplateError as error:
-            raise PersonaError(f"{self.origin or self.name}: the prompt cannot be rendered: {error}") from error
+        except Exception as error:  # a template can raise anything: {{ 1 / 0 }}
+            line = self.line + _template_line(error) - 1
+            raise PersonaError(f"{self.origin or self.name}:{line}: the prompt cannot be rendered: {error}") from error
+
+
+def _template_line(error: Exception) -> int:
+    """The line of the template, counted from 1, where the error came up: Jinja puts templates into the traceback as files."""
+    if isinstance(error, TemplateSyntaxError):
+        return error.lineno
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == "<template>"]
+    return (lines[-1] if lines else None) or 1
 
 
 def fingerprint(prompt: str) -> str:

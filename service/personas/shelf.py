@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Literal
 
 import msgspec
-import yaml
 
 from service.errors import NotFound, PersonaError
 from service.personas.file import read_persona
+from service.personas.markup import read_text, read_yaml
 from service.personas.persona import Persona
 
 
@@ -67,17 +67,13 @@ class Personas:
         path = self._folder / f"{name}.seeds.jsonl"
         if not path.exists():
             return []
-        return [_seed(path, number, line) for number, line in enumerate(path.read_text("utf-8").splitlines(), 1) if line.strip()]
+        # Not splitlines(): it would also cut at characters that JSON allows within a text, such as U+2028.
+        return [_seed(path, number, line) for number, line in enumerate(read_text(path).split("\n"), 1) if line.strip()]
 
     def probes(self, name: str) -> list[Probe]:
         """The probes beside the persona's file, none if there is no such file."""
         path = self._folder / f"{name}.probes.yaml"
-        if not path.exists():
-            return []
-        try:
-            return msgspec.convert(yaml.safe_load(path.read_text("utf-8")), list[Probe])
-        except (msgspec.ValidationError, yaml.YAMLError) as error:
-            raise PersonaError(f"{path}: {error}") from error
+        return read_yaml(path, read_text(path), list[Probe]) if path.exists() else []
 
 
 def read_personas(folder: Path) -> Personas:

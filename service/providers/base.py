@@ -1,7 +1,7 @@
 """The seam to whoever answers: a provider takes messages and yields the reply piece by piece."""
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 import msgspec
 
@@ -40,8 +40,11 @@ class Provider(ABC):
     """Who answers. Implementations translate every vendor error into `ProviderError`."""
 
     @abstractmethod
-    def stream(self, call: Call) -> AsyncIterator[Piece]:
-        """Yield the reply; the last piece has a finish reason. Raise `ProviderError` when there is no whole reply."""
+    def stream(self, call: Call) -> AsyncGenerator[Piece, None]:
+        """Yield the reply; the last piece has a finish reason. Raise `ProviderError` when there is no whole reply.
+
+        Whoever stops listening early closes the generator, and with it the connection.
+        """
 
     @abstractmethod
     async def close(self) -> None:

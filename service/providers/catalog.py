@@ -16,6 +16,8 @@ from service.settings import Settings
 STARTER = Path(service.__file__).parent / "starter" / "weights"
 """The checkpoint folder of the model that ships."""
 
+_OURS = ("local", "openai", "ollama")
+
 
 class _Further(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One `[providers.NAME]` table of attune.toml; the key is read from the environment variable `key_env`."""
@@ -79,6 +81,12 @@ def _read_further(path: Path) -> dict[str, _Further]:
     if not path.exists():
         return {}
     try:
-        return msgspec.convert(tomllib.loads(path.read_text("utf-8")).get("providers", {}), dict[str, _Further])
-    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+        further = msgspec.convert(tomllib.loads(path.read_text("utf-8")).get("providers", {}), dict[str, _Further])
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
         raise SettingsError(f"{path}: {error}") from error
+    for name, one in further.items():
+        if name in _OURS:
+            raise SettingsError(f"{path}: the provider '{name}' is built in and set by the environment; give yours another name.")
+        if not one.base_url.startswith(("http://", "https://")):
+            raise SettingsError(f"{path}: the base_url of '{name}' must begin with http:// or https://.")
+    return further

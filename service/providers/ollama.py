@@ -1,44 +1,78 @@
-"""Ollama's own chat API (`POST /api/chat`, newline-delimited JSON), through its client."""
+"""Ollama's own chat API: `POST /api/chat` with `stream: true`, answered by one JSON object per line (docs/api.md of ollama/ollama).
 
-from collections.abc import AsyncIterator
+Read like the other providers, not with Ollama's client: that one cuts lines at U+0085, which may stand inside a reply.
+"""
+
+from collections.abc import AsyncGenerator
 from typing import Any
 
 import httpx
-import ollama
+import msgspec
 
 from service.errors import ProviderError
 from service.providers.base import Call, Piece, Provider
+from service.providers.wire import UNREADABLE, cut_lines, open_client, wire_errors
 
 _TIMEOUT = httpx.Timeout(60.0, connect=5.0)
+
+
+class _Message(msgspec.Struct):
+    content: str = ""
+
+
+class _Part(msgspec.Struct):
+    message: _Message = msgspec.field(default_factory=_Message)
+    done: bool = False
+    done_reason: str | None = None
+    prompt_eval_count: int | None = None
+    eval_count: int | None = None
+    error: str | None = None
+
+
+_decoder = msgspec.json.Decoder(_Part)
 
 
 class OllamaProvider(Provider):
     """An Ollama server at `host`."""
 
-    def __init__(self, host: str) -> None:
-        self._client = ollama.AsyncClient(host=host, timeout=_TIMEOUT)
+    def __init__(self, host: str, *, timeout: httpx.Timeout = _TIMEOUT) -> None:
+        self._client = open_client(host, timeout)
 
     async def close(self) -> None:
-        await self._client._client.aclose()  # The client has no public way to close its connections.
+        await self._client.aclose()
 
-    async def stream(self, call: Call) -> AsyncIterator[Piece]:
+    async def stream(self, call: Call) -> AsyncGenerator[Piece, None]:
         """Yield the reply. Ollama reports a failure in the middle as a line with status 200; that too is a `ProviderError`."""
-        messages = [{"role": turn.role, "content": turn.content} for turn in call.messages]
-        ended = False
-        try:
-            async for part in await self._client.chat(model=call.model, messages=messages, options=_options(call), stream=True):
-                if part.message.content:
-                    yield Piece(text=part.message.content)
-                if part.done:
-                    ended = True
-                    reason = "length" if part.done_reason == "length" else "stop"
-                    yield Piece(finish_reason=reason, prompt_tokens=part.prompt_eval_count, completion_tokens=part.eval_count)
-        except ollama.ResponseError as error:
-            raise ProviderError(f"Ollama answered with an error (status {error.status_code}).") from error
-        except (httpx.HTTPError, ConnectionError) as error:
-            raise ProviderError(f"Ollama did not answer ({type(error).__name__}).") from error
-        if not ended:
-            raise ProviderError("Ollama broke off in the middle of a reply.", code="provider_broke_off")
+        with wire_errors("ollama"):
+            async with self._client.stream("POST", "/api/chat", json=_body(call)) as response:
+                if response.status_code != 200:
+                    raise ProviderError(f"Ollama answered with status {response.status_code}.")
+                async for line in cut_lines(response.aiter_bytes()):
+                    if not line.strip():
+                        continue
+                    part = _decode(line)
+                    if part.message.content:
+                        yield Piece(text=part.message.content)
+                    if part.done:
+                        reason = "length" if part.done_reason == "length" else "stop"
+                        yield Piece(finish_reason=reason, prompt_tokens=part.prompt_eval_count, completion_tokens=part.eval_count)
+                        return
+        raise ProviderError("Ollama broke off in the middle of a reply.", code="provider_broke_off")
+
+
+def _decode(line: bytes) -> _Part:
+    try:
+        part = _decoder.decode(line)
+    except UNREADABLE as error:
+        raise ProviderError("Ollama sent something that is no part of a chat.") from error
+    if part.error is not None:
+        raise ProviderError("Ollama reported an error in the middle of a reply.", code="provider_broke_off")
+    return part
+
+
+def _body(call: Call) -> dict[str, Any]:
+    messages = [{"role": turn.role, "content": turn.content} for turn in call.messages]
+    return {"model": call.model, "messages": messages, "stream": True, "options": _options(call)}
 
 
 def _options(call: Call) -> dict[str, Any]:

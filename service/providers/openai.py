@@ -4,18 +4,19 @@ Bytes are read with httpx over the aiohttp transport and decoded with msgspec: s
 The wire format is OpenAI's `POST /chat/completions` with `stream: true` (server-sent events).
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
 
 import httpx
 import msgspec
-from httpx_aiohttp import AiohttpTransport
 
 from service.errors import ProviderError
 from service.providers.base import Call, Piece, Provider
+from service.providers.wire import UNREADABLE, cut_lines, open_client, wire_errors
 
 _TIMEOUT = httpx.Timeout(30.0, connect=5.0)
-_LONGEST_LINE = 1_000_000
+_BROKEN = {"error", "abort"}
+"""Finish reasons by which a server says in the last event that there is no whole reply (OpenRouter and vLLM)."""
 
 
 class _Delta(msgspec.Struct):
@@ -35,7 +36,7 @@ class _Usage(msgspec.Struct):
 class _Event(msgspec.Struct):
     choices: list[_Choice] = []
     usage: _Usage | None = None
-    error: msgspec.Raw | None = None
+    error: Any = None
 
 
 _decoder = msgspec.json.Decoder(_Event)
@@ -45,18 +46,21 @@ class OpenAIProvider(Provider):
     """A chat completions API at `base_url` (ending in /v1), with a key where one is needed."""
 
     def __init__(self, base_url: str, key: str = "", *, name: str = "openai", client: httpx.AsyncClient | None = None) -> None:
+        key = key.strip()
+        if not (key.isascii() and key.isprintable()):
+            raise ProviderError(f"The key of the provider {name} holds a character that no key can have.")
         headers = {"authorization": f"Bearer {key}"} if key else {}
         self._name = name
-        self._client = client or httpx.AsyncClient(base_url=base_url, headers=headers, timeout=_TIMEOUT, transport=AiohttpTransport())
+        self._client = client or open_client(base_url, _TIMEOUT, headers)
 
     async def close(self) -> None:
         await self._client.aclose()
 
-    async def stream(self, call: Call) -> AsyncIterator[Piece]:
+    async def stream(self, call: Call) -> AsyncGenerator[Piece, None]:
         """Yield the reply of `POST chat/completions`. A stream that is cut before its finish reason is a `ProviderError`."""
         finish: str | None = None
         usage: _Usage | None = None
-        try:
+        with wire_errors(self._name):
             async with self._client.stream("POST", "chat/completions", json=_body(call)) as response:
                 if response.status_code != 200:
                     raise ProviderError(f"The provider {self._name} answered with status {response.status_code}.")
@@ -69,9 +73,7 @@ class OpenAIProvider(Provider):
                         finish = choice.finish_reason or finish
                         if choice.delta.content:
                             yield Piece(text=choice.delta.content)
-        except httpx.HTTPError as error:
-            raise ProviderError(f"The provider {self._name} did not answer ({type(error).__name__}).") from error
-        if finish is None:
+        if finish is None or finish in _BROKEN:
             raise ProviderError(f"The provider {self._name} broke off in the middle of a reply.", code="provider_broke_off")
         counted = usage or _Usage()
         yield Piece(finish_reason=finish, prompt_tokens=counted.prompt_tokens, completion_tokens=counted.completion_tokens)
@@ -79,9 +81,9 @@ class OpenAIProvider(Provider):
     def _decode(self, data: bytes) -> _Event:
         try:
             event = _decoder.decode(data)
-        except msgspec.DecodeError as error:
+        except UNREADABLE as error:
             raise ProviderError(f"The provider {self._name} sent something that is no chat completion.") from error
-        if event.error is not None and bytes(event.error) != b"null":
+        if event.error is not None:
             raise ProviderError(f"The provider {self._name} reported an error in the middle of a reply.", code="provider_broke_off")
         return event
 
@@ -107,13 +109,6 @@ def _body(call: Call) -> dict[str, Any]:
 
 async def _events(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     """Cut a byte stream into the data of server-sent events (one `data:` line each, as every chat completions server sends them)."""
-    rest = b""
-    async for chunk in chunks:
-        *lines, rest = (rest + chunk).split(b"\n")
-        for line in lines:
-            if line.startswith(b"data:"):
-                yield line[5:].strip()
-        if len(rest) > _LONGEST_LINE:
-            raise ProviderError("The provider sent a line of over a megabyte.")
-    if rest.startswith(b"data:"):
-        yield rest[5:].strip()
+    async for line in cut_lines(chunks):
+        if line.startswith(b"data:"):
+            yield line[5:].strip()

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from service.starter.corpus import SLOT, Block, Reply, Voice, Words
+from service.starter.variation import put_before, reword, vary
 
 PROMPTS_FILE = Path(__file__).parent / "prompts.txt"
 SLOT_FILLINGS = 3  # rounds of a block with slots, each with other fillers: copying is learned only from many of them
@@ -15,14 +16,8 @@ MOST_EXCHANGES = 6
 LENGTHS = (2, 1, 1, 2, 3, 4)  # long sessions more often: fewer tokens are spent on repeating the system prompt
 MADE_UP = 0.10  # share of nouns that no list holds: only copying from the message can name them
 ADJECTIVE = 0.15
+CHATTER = 0.1  # share of messages with something else said before: the reply holds on to one part of a long message
 
-CONTRACTIONS = (
-    ("I am", "I'm"), ("I have", "I've"), ("I will", "I'll"), ("do not", "don't"), ("does not", "doesn't"), ("did not", "didn't"),
-    ("cannot", "can't"), ("is not", "isn't"), ("are not", "aren't"), ("was not", "wasn't"), ("will not", "won't"), ("it is", "it's"),
-    ("It is", "It's"), ("what is", "what's"), ("What is", "What's"), ("you are", "you're"), ("You are", "You're"), ("that is", "that's"),
-    ("have not", "haven't"), ("would not", "wouldn't"), ("should not", "shouldn't"), ("could not", "couldn't"), ("We are", "We're"),
-)  # fmt: skip
-OPENERS = ("hey, ", "well, ", "so, ", "ok, ", "hi, ", "oh, ", "you know, ", "um, ")
 YOURS = {"my": "your", "our": "your", "My": "Your", "Our": "Your", "myself": "yourself"}
 NOUNS = frozenset({"thing", "topic", "animal", "person", "food", "place"})
 ONSETS = "b|br|c|ch|d|f|fl|g|gr|h|j|k|l|m|n|p|pl|qu|r|s|sh|st|t|tr|v|w|z"
@@ -78,7 +73,10 @@ def play_block(block: Block, words: Words, chance: random.Random) -> Iterator[tu
         if role is None or names_unsaid(chosen):
             continue
         filling = choose_fillers(words, chance)
-        yield role, [(vary(fill(wording, filling), chance), fill(reply.text, filling, yours=True)) for wording, reply in chosen]
+        yield (
+            role,
+            [(vary(fill(reword(wording, chance), filling), chance), fill(reply.text, filling, yours=True)) for wording, reply in chosen],
+        )
 
 
 def names_unsaid(chosen: list[tuple[str, Reply]]) -> bool:
@@ -140,35 +138,6 @@ def fill(text: str, filling: dict[str, str], yours: bool = False) -> str:
     return SLOT.sub(put, text)
 
 
-def vary(message: str, chance: random.Random) -> str:
-    """The message as somebody else would type it."""
-    if chance.random() < 0.3:
-        for long, short in CONTRACTIONS:
-            message = re.sub(rf"\b{long}\b", short, message)
-    if chance.random() < 0.06:
-        opener = chance.choice(OPENERS)
-        proper = message.split(" ", 1)[0].split("'")[0] == "I" or message[:2].isupper()
-        message = opener + (message if proper else message[0].lower() + message[1:])
-        message = message[0].upper() + message[1:]
-    if chance.random() < 0.3:
-        message = message.rstrip(".!?") or message
-    if chance.random() < 0.2:
-        message = message.lower()
-    if chance.random() < 0.05:
-        message = drop_word(message, chance)
-    return message
-
-
-def drop_word(message: str, chance: random.Random) -> str:
-    """The message with one short word lost, as fast typists do."""
-    parts = message.split()
-    short = [place for place, word in enumerate(parts) if word.lower() in ("the", "a", "am", "is", "my", "so", "to", "it", "really")]
-    if len(parts) < 5 or not short:
-        return message
-    parts.pop(chance.choice(short))
-    return " ".join(parts)
-
-
 def join_session(role: Role, heap: list[list[tuple[str, str]]], words: Words, prompts: Prompts, chance: random.Random) -> Session:
     """Takes pieces from the heap until the session has the length that was drawn for it."""
     wanted = chance.choices(range(1, MOST_EXCHANGES + 1), LENGTHS)[0]
@@ -176,7 +145,11 @@ def join_session(role: Role, heap: list[list[tuple[str, str]]], words: Words, pr
     while heap and len(exchanges) < wanted:
         if exchanges and len(exchanges) + len(heap[-1]) > MOST_EXCHANGES:
             break
-        exchanges.extend(heap.pop())
+        piece = heap.pop()
+        if heap and chance.random() < CHATTER:
+            (message, reply), *rest = piece
+            piece = [(put_before(chance.choice(heap)[0][0], message, chance), reply), *rest]
+        exchanges.extend(piece)
     return Session(write_system(role, words, prompts, chance), tuple(exchanges))
 
 

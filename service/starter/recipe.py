@@ -80,6 +80,7 @@ def save_model(tokenizer: Any, model: Any, out: Path) -> None:
         max_new_tokens=120,
     )
     model.half().save_pretrained(out)
+    (out / "model.safetensors").chmod(0o644)  # the library writes it for its owner only
     tokenizer.save_pretrained(out)
     config_file = out / "config.json"
     config = json.loads(config_file.read_text(encoding="utf-8"))

@@ -5,7 +5,8 @@ from itertools import islice
 from pathlib import Path
 
 from service.starter.corpus import Block, Reply, Turn, read_corpus, read_words
-from service.starter.enlarge import MOST_EXCHANGES, Session, enlarge, fill, make_up_noun, play_block, read_prompts, vary
+from service.starter.enlarge import MOST_EXCHANGES, Session, enlarge, fill, make_up_noun, play_block, read_prompts
+from service.starter.variation import reword, vary
 
 WORDS = read_words()
 PROMPTS = read_prompts()
@@ -99,6 +100,13 @@ def test_only_the_person_types_carelessly() -> None:
             assert reply[0] == reply[0].upper()
             assert reply[-1] in ".?!"
     assert len({vary("I am tired of the rain.", random.Random(seed)) for seed in range(60)}) >= 5
+
+
+def test_other_words_leave_the_slots() -> None:
+    """A message is put in other words before its slots are filled, so what is copied is what was said."""
+    reworded = {reword("I am scared of {thing} and {person}.", random.Random(seed)) for seed in range(80)}
+    assert len(reworded) >= 4
+    assert all("{thing}" in text and "{person}" in text for text in reworded)
 
 
 def test_made_up_nouns_are_many() -> None:

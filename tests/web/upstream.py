@@ -1,4 +1,4 @@
-"""A small real chat completions server whose behaviour is the name of the model it is asked for. Runs on loopback in a thread of its own."""
+"""A small real chat completions server: what it does is named by the model it is asked for. Runs in a thread of its own."""
 
 import asyncio
 import json
@@ -39,8 +39,12 @@ class Served:
             pause.wait(0.02)
         raise RuntimeError("The server did not start.")
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def ask_to_stop(self) -> None:
+        """Begin to stop, as a signal would."""
         self._server.should_exit = True
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.ask_to_stop()
         self._thread.join(_START_SECONDS)
         self._socket.close()
         assert not self._thread.is_alive(), "The server did not stop."

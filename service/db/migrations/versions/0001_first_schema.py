@@ -395,3 +395,5 @@ def downgrade() -> None:
 
     op.drop_table("night")
     op.drop_table("api_key")
+    for name in ("outcome", "runstate", "stage", "exchangestate", "thumb"):  # types of their own on PostgreSQL
+        sa.Enum(name=name).drop(op.get_bind())

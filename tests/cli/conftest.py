@@ -1,0 +1,84 @@
+"""The command line as its user has it: a process per command, in a home of its own."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from sqlalchemy import Engine
+
+from service.db.engine import open_engine
+from tests.processes import ROOT, environment
+
+_PERSONA = """---
+title: {title}
+greeting: Hello from {title}.
+models: [local:starter]
+---
+You are {title}.
+"""
+
+
+class Ended(NamedTuple):
+    """How a command ended, and what it said where."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def document(self) -> Any:
+        """The one JSON document that is all of stdout."""
+        return json.loads(self.out)
+
+
+class Shell:
+    """Runs commands in one home. Two personas live there: friend and mentor."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.home = folder / "home"
+        self.personas = folder / "personas"
+        self.personas.mkdir()
+        for name in ("friend", "mentor"):
+            (self.personas / f"{name}.md").write_text(_PERSONA.format(title=name.capitalize()))
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What the commands find in their environment."""
+        plain = {name: value for name, value in os.environ.items() if name not in {"FORCE_COLOR", "COLUMNS", "TERM"}}
+        ours = environment(self.home, ATTUNE_PERSONAS=str(self.personas), COLUMNS="200")
+        return {name: value for name, value in ours.items() if name in plain or name.startswith("ATTUNE_") or name == "COLUMNS"}
+
+    def __call__(self, *arguments: str, **settings: str) -> Ended:
+        """Run `attune` with these arguments."""
+        done = subprocess.run(
+            [sys.executable, "-m", "service", *arguments],
+            env={**self.environment, **settings},
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        return Ended(done.returncode, done.stdout, done.stderr)
+
+    @contextmanager
+    def database(self) -> Iterator[Engine]:
+        """The database that the commands use."""
+        engine = open_engine(f"sqlite:///{self.home / 'attune.sqlite'}")
+        try:
+            yield engine
+        finally:
+            engine.dispose()
+
+
+@pytest.fixture
+def attune(tmp_path: Path) -> Shell:
+    """The command line in an empty home."""
+    return Shell(tmp_path)

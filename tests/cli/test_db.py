@@ -1,0 +1,62 @@
+"""`attune db`: where the database is, and its schema."""
+
+import sqlite3
+
+import pytest
+
+from tests.cli.conftest import Shell
+
+
+def test_the_path_is_printed_without_its_password(attune: Shell) -> None:
+    """`path` says which database is used, makes none, and keeps a password to itself."""
+    shown = attune("db", "path")
+    assert (shown.code, shown.err) == (0, "")
+    assert shown.out == f"sqlite:///{attune.home / 'attune.sqlite'}\n"
+    assert not attune.home.exists()
+    hidden = attune("db", "path", ATTUNE_DATABASE_URL="postgresql://me:geheim@db.example/attune")
+    assert hidden.out == "postgresql://me:***@db.example/attune\n"
+
+
+def test_the_schema_is_brought_up_to_date(attune: Shell) -> None:
+    """`upgrade` makes the database and says at which schema it is; a second time changes nothing."""
+    first, second = attune("db", "upgrade"), attune("db", "upgrade")
+    assert (first.code, first.out) == (second.code, second.out) == (0, "")
+    assert first.err == second.err
+    assert first.err.startswith("The database is at schema 0")
+
+
+def test_a_database_of_a_newer_attune_is_left_alone(attune: Shell) -> None:
+    """A schema that this version does not know is exit 5, and what is there stays as it was."""
+    assert attune("db", "upgrade").code == 0
+    with sqlite3.connect(attune.home / "attune.sqlite") as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    connection.close()
+    refused = attune("keys", "create", "--json")
+    assert (refused.code, refused.out) == (5, "")
+    assert "made by a newer Attune (schema 9999)" in refused.err
+
+
+@pytest.mark.parametrize("kind", ["a text", "a folder", "nobody listens"])
+def test_a_database_that_cannot_be_opened_is_exit_5(attune: Shell, kind: str) -> None:
+    """Whatever is wrong with it, the command says so in a sentence with the driver's reason, and no traceback."""
+    attune.home.mkdir()
+    url = {
+        "a text": f"sqlite:///{attune.home / 'notes.txt'}",
+        "a folder": f"sqlite:///{attune.home}",
+        "nobody listens": "postgresql://me:geheim@127.0.0.1:9/attune",
+    }[kind]
+    (attune.home / "notes.txt").write_text("This is no database. " * 100)
+    refused = attune("model", "list", "--json", ATTUNE_DATABASE_URL=url)
+    assert (refused.code, refused.out) == (5, "")
+    assert refused.err.startswith("attune: The database cannot be opened: ")
+    assert refused.err.endswith(" See: attune db path\n")
+    assert refused.err.count("\n") == 1
+    assert "geheim" not in refused.err
+
+
+def test_a_home_that_cannot_be_made_is_exit_2(attune: Shell) -> None:
+    """A home behind a file is a wrong setting, and is called by its name."""
+    (attune.folder / "file").write_text("")
+    refused = attune("keys", "list", ATTUNE_HOME=str(attune.folder / "file" / "home"))
+    assert (refused.code, refused.out) == (2, "")
+    assert "ATTUNE_HOME" in refused.err

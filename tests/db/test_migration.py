@@ -1,0 +1,166 @@
+import contextlib
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Engine, inspect, text
+from sqlmodel import SQLModel, select
+
+from service.db import migration
+from service.db.engine import open_engine, reading, transaction
+from service.db.migration import revision, upgrade
+from service.db.tables import Promotion, Stage, Version
+from service.errors import Unavailable
+from tests.databases import made, race
+from tests.fakes.writer import bring_up, heard, process
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
+    """A database without any table."""
+    with made(request.param, tmp_path) as url:
+        engine = open_engine(url, busy_milliseconds=30_000)
+        yield engine
+        engine.dispose()
+
+
+def go_to(engine: Engine, where: str) -> None:
+    """Bring the schema forward or back to a revision with Alembic itself."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(migration.__file__).parent / "migrations"))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        past = where == "base" or (revision(engine) or "") > where
+        (command.downgrade if past else command.upgrade)(config, where)
+
+
+def test_the_migrations_make_what_the_tables_say(empty: Engine) -> None:
+    """From nothing to the present schema: Alembic finds no difference to the tables, and every index is there."""
+    assert revision(empty) is None
+    upgrade(empty)
+    with empty.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+        assert compare_metadata(context, SQLModel.metadata) == []
+        indexes = {index["name"]: index for table in SQLModel.metadata.tables for index in inspect(connection).get_indexes(table)}
+    assert {"one_champion", "one_night_under_way", "exchange_persona", "exchange_state", "ix_rating_exchange_id"} <= set(indexes)
+    assert indexes["one_champion"]["unique"] and indexes["one_night_under_way"]["unique"]
+
+
+def test_upgrading_again_changes_nothing(empty: Engine) -> None:
+    """A start on a database at the present schema leaves it and its rows alone."""
+    upgrade(empty)
+    with transaction(empty) as session:
+        session.add(Version(persona="friend", number=0))
+    before = revision(empty)
+    upgrade(empty)
+    assert revision(empty) == before is not None
+    with reading(empty) as session:
+        assert len(session.exec(select(Version)).all()) == 1
+
+
+def test_rows_live_through_every_migration(empty: Engine) -> None:
+    """Back to the first schema and forward again, a registry keeps its versions and its history."""
+    upgrade(empty)
+    with transaction(empty) as session:
+        versions = [Version(id=f"v{number}", persona="friend", number=number) for number in range(3)]
+        versions[2].stage = Stage.champion
+        session.add_all(versions)
+        session.flush()
+        for number in range(3):
+            session.add(Promotion(id=f"p{number}", persona="friend", version_id=f"v{number}", reason="r"))
+            session.flush()
+    go_to(empty, "0001")
+    assert revision(empty) == "0001"
+    upgrade(empty)
+    with reading(empty) as session:
+        assert [(row.id, row.version_id, row.restores_id) for row in session.exec(select(Promotion).order_by(Promotion.id))] == [
+            ("p0", "v0", None),
+            ("p1", "v1", None),
+            ("p2", "v2", None),
+        ]
+        assert session.get_one(Version, "v2").stage is Stage.champion
+
+
+def test_the_way_back_leaves_no_table(empty: Engine) -> None:
+    """Every migration can be taken back."""
+    upgrade(empty)
+    go_to(empty, "base")
+    assert set(inspect(empty).get_table_names()) <= {"alembic_version"}
+    upgrade(empty)
+    assert revision(empty) is not None
+
+
+def test_a_newer_schema_is_refused_in_words(empty: Engine) -> None:
+    """A database made by a newer Attune is not touched: the message names its schema and the way out."""
+    upgrade(empty)
+    with transaction(empty) as session:
+        session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(Unavailable, match=r"newer Attune \(schema 9999\)\. Upgrade Attune"):
+        upgrade(empty)
+    assert revision(empty) == "9999"
+
+
+def test_processes_that_start_at_once_make_one_schema(empty: Engine) -> None:
+    """Six processes that bring an empty database up in one moment all succeed."""
+    url = empty.url.render_as_string(hide_password=False)
+
+    def bring(_: int) -> None:
+        engine = open_engine(url, busy_milliseconds=30_000)
+        try:
+            upgrade(engine)
+        finally:
+            engine.dispose()
+
+    assert race(6, bring) == [None] * 6
+    with empty.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), SQLModel.metadata) == []
+
+
+def test_a_killed_upgrade_leaves_the_old_schema_or_the_new(tmp_path: Path) -> None:
+    """SIGKILL after any statement of a migration leaves all of it or nothing, and the next start carries on."""
+    for statements in range(1, 1_000, 7):
+        folder = tmp_path / str(statements)
+        folder.mkdir()
+        with made("sqlite", folder) as url, process(bring_up, url, statements) as (child, pipe):
+            said = next(heard(pipe))
+            child.kill()
+            child.join(30)
+            with contextlib.closing(sqlite3.connect(folder / "attune.sqlite")) as connection:
+                tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+            if said == "done":
+                assert set(SQLModel.metadata.tables) < tables
+                break
+            assert tables == set()
+            engine = open_engine(url)
+            upgrade(engine)
+            assert revision(engine) is not None
+            engine.dispose()
+    assert statements > 20 and said == "done"
+
+
+def test_a_start_on_the_present_schema_needs_no_lock(sqlite: Engine) -> None:
+    """A command that only reads starts while another program writes."""
+    engine = open_engine(str(sqlite.url), busy_milliseconds=20)
+    with contextlib.closing(sqlite3.connect(sqlite.url.database or "", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        upgrade(engine)
+    engine.dispose()
+
+
+def test_an_upgrade_of_a_locked_database_is_unavailable(tmp_path: Path) -> None:
+    """When the file stays locked, the start says so in words and changes nothing."""
+    with contextlib.closing(sqlite3.connect(tmp_path / "attune.sqlite", isolation_level=None)) as other:
+        other.execute("PRAGMA journal_mode=WAL")
+        other.execute("BEGIN IMMEDIATE")
+        engine = open_engine(f"sqlite:///{tmp_path / 'attune.sqlite'}", busy_milliseconds=20)
+        with pytest.raises(Unavailable):
+            upgrade(engine)
+        other.execute("ROLLBACK")
+        assert revision(engine) is None
+        upgrade(engine)
+        engine.dispose()
