@@ -36,8 +36,11 @@ def open_nights(session: Session) -> list[Night]:
 
 def last_night(session: Session, persona: str) -> datetime:
     """When the newest night of the persona was asked for; before its first one, when the persona itself began."""
-    newest = session.exec(select(func.max(Night.started_at)).where(Night.persona == persona)).one()
-    return newest or registry.find_version(session, persona, "v0").created_at
+    newest = session.exec(select(func.max(Night.started_at)).where(Night.persona == persona)).first()
+    if newest is not None:
+        return newest
+    registry.champion(session, persona)  # begins it
+    return session.exec(select(func.min(Version.created_at)).where(Version.persona == persona)).one()
 
 
 def note_step(session: Session, night_id: str, step: str) -> Night:

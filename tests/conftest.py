@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -29,11 +30,20 @@ def database(request: pytest.FixtureRequest) -> Engine:
     return engine
 
 
+@pytest.fixture(scope="session")
+def _sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("schema")
+    with made("sqlite", folder) as url, opened(url):
+        return folder / "attune.sqlite"
+
+
 @pytest.fixture
-def sqlite(tmp_path: Path) -> Iterator[Engine]:
+def sqlite(_sqlite: Path, tmp_path: Path) -> Iterator[Engine]:
     """A SQLite file at the present schema, with nothing in it."""
-    with made("sqlite", tmp_path) as url, opened(url) as engine:
-        yield engine
+    with made("sqlite", tmp_path) as url:
+        shutil.copy(_sqlite, tmp_path)
+        with opened(url) as engine:
+            yield engine
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,6 @@
 import ollama
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.db.engine import open_engine
@@ -128,6 +128,7 @@ def test_workflows_live_on_the_same_postgresql(driver: str) -> None:
     open_engine(settings.database).dispose()
 
 
+@settings(deadline=None, derandomize=True)
 @given(st.dictionaries(st.text(st.characters(codec="ascii"), max_size=12).map(lambda name: f"ATTUNE_{name}"), st.text(max_size=12)))
 def test_any_environment_is_read_or_refused_in_words(environ: dict[str, str]) -> None:
     """Whatever stands in the environment, the answer is settings or one of our own sentences."""

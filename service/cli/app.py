@@ -4,7 +4,7 @@ import importlib
 from collections.abc import Sequence
 
 import rich_click as click
-from click.exceptions import Abort, ClickException, Exit
+from click.exceptions import Abort, ClickException
 
 from service.errors import AttuneError
 
@@ -50,8 +50,6 @@ def run(arguments: Sequence[str]) -> int:
         code = attune.main(args=list(arguments), prog_name="attune", standalone_mode=False)
     except AttuneError as error:
         click.echo(f"attune: {error.message}", err=True)
-        return error.exit_code
-    except Exit as error:
         return error.exit_code
     except Abort:
         return 130

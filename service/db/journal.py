@@ -65,8 +65,7 @@ class Journal:
             if self._closed:
                 raise Unavailable("The service is stopping.", code="stopping")
             self._queue.put(_Waiting(work, loop, future))
-        # Shielded: a caller that goes away must not take back a write that is already on its way.
-        return await asyncio.shield(future)
+        return await future
 
     def _run(self) -> None:
         while (first := self._queue.get()) is not None:
@@ -110,7 +109,7 @@ def _attempt(connection: Connection, work: Work[Any]) -> tuple[Any, BaseExceptio
 
 
 def _settle(future: asyncio.Future[Any], result: Any, error: BaseException | None) -> None:
-    if future.done():
+    if future.done():  # The caller went away; what it asked for was done all the same.
         return
     if error is None:
         future.set_result(result)

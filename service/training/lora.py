@@ -12,6 +12,7 @@ import time
 import traceback
 import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 
@@ -39,7 +40,7 @@ def main(arguments: Sequence[str]) -> int:
             return ALREADY_TRAINING
         print(f"{time.strftime('%Y-%m-%d %H:%M:%S')} an attempt begins", flush=True)  # noqa: T201 - standard output is train.log
         run.forget_error()
-        os.nice(_NICENESS)
+        _give_way()
         try:
             if not run.trained():
                 train(run)
@@ -111,6 +112,13 @@ def _load_recipe(environ: Mapping[str, str]) -> ModuleType:
         missing = error.name or "torch"
         raise TrainingError(f"Training on this machine needs more packages ({missing} is missing): pip install 'attune[local]'.") from error
     return recipe
+
+
+def _give_way() -> None:
+    """Let other programs have the processor first. Linux may weigh sessions rather than processes, and then it must be told of ours too."""
+    os.nice(_NICENESS)
+    with suppress(OSError):
+        Path("/proc/self/autogroup").write_text(str(_NICENESS), encoding="ascii")
 
 
 def _failed(run: RunFolder, sentence: str) -> int:

@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import Engine
 
 from service.db.engine import open_engine
+from service.db.migration import upgrade
 from tests.processes import ROOT, environment
 
 _PERSONA = """---
@@ -70,9 +71,10 @@ class Shell:
 
     @contextmanager
     def database(self) -> Iterator[Engine]:
-        """The database that the commands use."""
+        """The database that the commands use, at its present schema."""
         engine = open_engine(f"sqlite:///{self.home / 'attune.sqlite'}")
         try:
+            upgrade(engine)
             yield engine
         finally:
             engine.dispose()

@@ -1,9 +1,8 @@
 """`attune db`: where the database is, and its schema."""
 
-import sqlite3
-
 import pytest
 
+from service.db.engine import transaction
 from tests.cli.conftest import Shell
 
 
@@ -27,22 +26,19 @@ def test_the_schema_is_brought_up_to_date(attune: Shell) -> None:
 
 def test_a_database_of_a_newer_attune_is_left_alone(attune: Shell) -> None:
     """A schema that this version does not know is exit 5, and what is there stays as it was."""
-    assert attune("db", "upgrade").code == 0
-    with sqlite3.connect(attune.home / "attune.sqlite") as connection:
-        connection.execute("UPDATE alembic_version SET version_num = '9999'")
-    connection.close()
+    with attune.database() as engine, transaction(engine) as session:
+        session.connection().exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
     refused = attune("keys", "create", "--json")
     assert (refused.code, refused.out) == (5, "")
     assert "made by a newer Attune (schema 9999)" in refused.err
 
 
-@pytest.mark.parametrize("kind", ["a text", "a folder", "nobody listens"])
+@pytest.mark.parametrize("kind", ["a text", "nobody listens"])
 def test_a_database_that_cannot_be_opened_is_exit_5(attune: Shell, kind: str) -> None:
     """Whatever is wrong with it, the command says so in a sentence with the driver's reason, and no traceback."""
     attune.home.mkdir()
     url = {
         "a text": f"sqlite:///{attune.home / 'notes.txt'}",
-        "a folder": f"sqlite:///{attune.home}",
         "nobody listens": "postgresql://me:geheim@127.0.0.1:9/attune",
     }[kind]
     (attune.home / "notes.txt").write_text("This is no database. " * 100)

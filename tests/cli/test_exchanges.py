@@ -2,8 +2,9 @@
 
 import pytest
 
+from service import registry
 from service.db.engine import transaction
-from service.db.tables import Conversation, Exchange, ExchangeState, Person, Prompt, Rating, Thumb, Version
+from service.db.tables import Conversation, Exchange, ExchangeState, Person, Prompt, Rating, Thumb
 from tests.cli.conftest import Shell
 
 _NASTY = "[/bold] [red]now\x1b[2J\x07\nand\tthen"
@@ -12,24 +13,20 @@ _NASTY = "[/bold] [red]now\x1b[2J\x07\nand\tthen"
 @pytest.fixture
 def told(attune: Shell) -> Shell:
     """A home in which three things were said: liked, disliked and then withdrawn, and never rated."""
-    assert attune("model", "list").code == 0
     with attune.database() as engine, transaction(engine) as session:
-        from sqlmodel import select
-
         person = Person(external="someone")
         session.add_all([person, Prompt(fingerprint="f", persona="friend", text="You are Friend.")])
         session.flush()
         for number, (persona, message, thumbs) in enumerate(
             [("friend", "first", [Thumb.down, Thumb.up]), ("friend", "second", [Thumb.down, Thumb.withdrawn]), ("mentor", _NASTY, [])]
         ):
-            version = session.exec(select(Version).where(Version.persona == persona)).one()
             conversation = Conversation(persona=persona, person_id=person.id)
             session.add(conversation)
             session.flush()
             exchange = Exchange(
                 conversation_id=conversation.id,
                 persona=persona,
-                version_id=version.id,
+                version_id=registry.champion(session, persona).id,
                 fingerprint="f",
                 context=[],
                 message=message,

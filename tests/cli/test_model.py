@@ -2,7 +2,8 @@
 
 import pytest
 
-from service.db.engine import transaction
+from service import registry
+from service.db.engine import reading, transaction
 from service.db.tables import Stage, Version
 from tests.cli.conftest import Shell
 
@@ -10,8 +11,8 @@ from tests.cli.conftest import Shell
 @pytest.fixture
 def trained(attune: Shell) -> Shell:
     """A home in which friend has a second version, and a third that may not serve."""
-    assert attune("model", "list").code == 0
     with attune.database() as engine, transaction(engine) as session:
+        registry.champion(session, "friend")
         session.add(Version(persona="friend", number=1, provider="local", model="friend-v1"))
         session.add(Version(persona="friend", number=2, provider="local", model="friend-v2", stage=Stage.quarantined))
     return attune
@@ -28,7 +29,7 @@ def test_versions_are_listed(trained: Shell) -> None:
         ("friend", "v2", "quarantined"),
     }
     assert set(every.document[0]) == {"id", "persona", "version", "stage", "provider", "model", "created_at"}
-    assert [row["version"] for row in trained("model", "list", "friend", "--json").document] == ["v2", "v1", "v0"]
+    assert [row["version"] for row in every.document if row["persona"] == "friend"] == ["v2", "v1", "v0"]
     table = trained("model", "list", "mentor").out
     assert "as the persona file says" in table
     assert "friend" not in table
@@ -45,7 +46,8 @@ def test_promotion_and_rollback_move_the_pointer(trained: Shell) -> None:
     rolled = trained("model", "rollback", "friend")
     assert (rolled.code, rolled.out) == (0, "")
     assert rolled.err == "friend v0 is the champion. The next exchange uses it.\n"
-    stages = {row["version"]: row["stage"] for row in trained("model", "list", "friend", "--json").document}
+    with trained.database() as engine, reading(engine) as session:
+        stages = {version.name: version.stage for version in registry.list_versions(session, "friend")}
     assert stages == {"v0": "champion", "v1": "retired", "v2": "quarantined"}
 
 
@@ -55,5 +57,5 @@ def test_what_may_not_serve_is_a_conflict(trained: Shell) -> None:
     assert (refused.code, refused.out) == (7, "")
     assert refused.err == "attune: friend v2 is quarantined and cannot serve.\n"
     assert trained("model", "promote", "friend", f"v{'9' * 40}").code == 3
-    assert trained("model", "promote", "friend", "v\u00b2").code == 3
-    assert trained("model", "list", "friend", "--json").document[-1]["stage"] == "champion"
+    with trained.database() as engine, reading(engine) as session:
+        assert registry.list_versions(session, "friend")[-1].stage == Stage.champion

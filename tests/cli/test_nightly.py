@@ -1,61 +1,85 @@
 """`attune nightly`: asking for a night and waiting for its receipt."""
 
+import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+from sqlmodel import Session
 
 from service import ledger
 from service.db.engine import transaction
 from service.db.tables import Outcome, Worker, now
 from tests.cli.conftest import Shell
+from tests.processes import ROOT
+
+_STEPS = ("freeze", "train", "host", "evaluate", "decide")
+
+
+class Work:
+    """A worker that gives signs of life and, once it is let go, plays every night to its end, a step at each look."""
+
+    def __init__(self, outcome: Outcome, reason: str) -> None:
+        self.go = threading.Event()
+        self._outcome = outcome
+        self._reason = reason
+        self._played = 0
+
+    def look(self, session: Session) -> None:
+        """What a worker does each second."""
+        session.merge(Worker(id="worker-1", seen_at=now()))
+        for night in ledger.open_nights(session) if self.go.is_set() else []:
+            if self._played == len(_STEPS):
+                ledger.write_receipt(session, night.id, self._outcome, self._reason)
+                return
+            ledger.note_step(session, night.id, _STEPS[self._played])
+            ledger.note_progress(session, night.id, step=3, steps=10, loss=1.5)
+            self._played += 1
 
 
 @contextmanager
-def working(shell: Shell, outcome: Outcome, reason: str = "So it was decided.") -> Iterator[None]:
-    """A worker that gives signs of life, and plays every night to this outcome in no time."""
-    assert shell("db", "upgrade").code == 0
-    stop, alive = threading.Event(), threading.Event()
-    seen: list[str] = []
+def working(shell: Shell, outcome: Outcome, reason: str = "So it was decided.", *, held: bool = False) -> Iterator[Work]:
+    """A worker at work on the nights of this home; with `held` it only lives until it is let go."""
+    work, stop, alive = Work(outcome, reason), threading.Event(), threading.Event()
+    if not held:
+        work.go.set()
 
-    def work() -> None:
+    def run() -> None:
         with shell.database() as engine:
             while not stop.is_set():
                 with transaction(engine) as session:
-                    session.merge(Worker(id="worker-1", seen_at=now()))
-                    for night in ledger.open_nights(session):
-                        _play(session, night.id, seen, outcome, reason)
+                    work.look(session)
                 alive.set()
-                stop.wait(0.1)
+                stop.wait(0.05)
 
-    thread = threading.Thread(target=work)
+    thread = threading.Thread(target=run)
     thread.start()
     try:
         assert alive.wait(20)
-        yield
+        yield work
     finally:
         stop.set()
         thread.join(20)
 
 
-def _play(session: "ledger.Session", night_id: str, seen: list[str], outcome: Outcome, reason: str) -> None:
-    """One look at a night is one step of it."""
-    steps = ["freeze", "train", "host", "evaluate", "decide"]
-    step = len(seen)
-    if step < len(steps):
-        ledger.note_step(session, night_id, steps[step])
-        if steps[step] == "train":
-            ledger.note_progress(session, night_id, step=3, steps=10, loss=1.5)
-        seen.append(steps[step])
-    else:
-        ledger.write_receipt(session, night_id, outcome, reason)
+@contextmanager
+def following(shell: Shell) -> Iterator["subprocess.Popen[str]"]:
+    """`attune nightly friend --wait` as a process that has found the night under way."""
+    command = [sys.executable, "-m", "service", "nightly", "friend", "--wait"]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, env=shell.environment, cwd=ROOT, text=True, **pipes) as follower:
+        try:
+            assert follower.stderr is not None
+            assert follower.stderr.readline() == "A night is under way already; following that one.\n"
+            yield follower
+        finally:
+            follower.kill()
 
 
-@pytest.mark.parametrize(
-    ("outcome", "code"),
-    [(Outcome.promoted, 0), (Outcome.canary, 0), (Outcome.rejected, 6), (Outcome.skipped, 6), (Outcome.failed, 1)],
-)
+@pytest.mark.parametrize(("outcome", "code"), [(Outcome.promoted, 0), (Outcome.rejected, 6), (Outcome.failed, 1)])
 def test_the_exit_code_says_how_the_night_ended(attune: Shell, outcome: Outcome, code: int) -> None:
     """With --wait --json stdout is the receipt alone, and the exit code its outcome; the steps are told on stderr."""
     with working(attune, outcome):
@@ -66,7 +90,7 @@ def test_the_exit_code_says_how_the_night_ended(attune: Shell, outcome: Outcome,
     assert (receipt["version"], receipt["champion"]) == (None, "v0")
     assert receipt["details"]["night"] == receipt["night"]
     assert ended.err
-    assert all(line.startswith("night: ") for line in ended.err.splitlines())
+    assert {line.removeprefix("night: ") for line in ended.err.splitlines()} <= {"queued", *_STEPS}
 
 
 def test_a_night_for_eyes(attune: Shell) -> None:
@@ -77,28 +101,40 @@ def test_a_night_for_eyes(attune: Shell) -> None:
     assert ended.err.splitlines()[-1] == "friend is served by v0."
 
 
-def test_a_night_without_waiting_is_asked_for_once(attune: Shell) -> None:
-    """Without --wait the command ends at once; a second night at the same time is exit 7; --wait then follows the first."""
-    assert attune("db", "upgrade").code == 0
-    with attune.database() as engine, transaction(engine) as session:
-        session.merge(Worker(id="worker-1", seen_at=now()))
-    asked = attune("nightly", "friend", "--json")
-    assert (asked.code, asked.err) == (0, "")
-    assert set(asked.document) == {"night", "persona"}
-    with attune.database() as engine, transaction(engine) as session:
-        session.merge(Worker(id="worker-1", seen_at=now()))
-    again = attune("nightly", "friend", "--json")
-    assert (again.code, again.out) == (7, "")
-    assert again.err == "attune: A night for friend is under way already. Follow it: attune nightly friend --wait\n"
-    with working(attune, Outcome.rejected):
-        followed = attune("nightly", "friend", "--wait", "--json")
-    assert (followed.code, followed.document["night"]) == (6, asked.document["night"])
-    assert followed.err.startswith("A night is under way already; following that one.\n")
+def test_one_night_at_a_time(attune: Shell) -> None:
+    """Without --wait the command ends at once; a second night at the same time is exit 7; with --wait it follows the first to its end."""
+    with working(attune, Outcome.rejected, held=True) as work:
+        asked = attune("nightly", "friend", "--json")
+        assert (asked.code, asked.err) == (0, "")
+        assert set(asked.document) == {"night", "persona"}
+        again = attune("nightly", "friend", "--json")
+        assert (again.code, again.out) == (7, "")
+        assert again.err == "attune: A night for friend is under way already. Follow it: attune nightly friend --wait\n"
+        with following(attune) as follower:
+            work.go.set()
+            said, _ = follower.communicate(timeout=60)
+    assert (follower.returncode, said) == (6, "rejected: So it was decided.\n")
+
+
+def test_whoever_stops_waiting_stops_nothing_else(attune: Shell) -> None:
+    """Ctrl-C ends the waiting with exit 130 and no traceback; the night is still under way."""
+    with attune.database() as engine:
+        with transaction(engine) as session:
+            ledger.request_night(session, "friend")
+            session.merge(Worker(id="worker-1", seen_at=now()))
+        with following(attune) as follower:
+            assert follower.stderr is not None
+            assert follower.stderr.readline() == "night: queued\n"
+            follower.send_signal(signal.SIGINT)
+            said, complaints = follower.communicate(timeout=60)
+        with transaction(engine) as session:
+            assert len(ledger.open_nights(session)) == 1
+    assert (follower.returncode, said) == (130, "")
+    assert "Traceback" not in complaints
 
 
 def test_a_night_that_nobody_would_run_is_not_asked_for(attune: Shell) -> None:
     """Without a worker, or with one that died a while ago, the command says so with exit 5 and leaves no night behind."""
-    assert attune("db", "upgrade").code == 0
     with attune.database() as engine:
         with transaction(engine) as session:
             session.merge(Worker(id="worker-1", seen_at=now().replace(year=2020)))

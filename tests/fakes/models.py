@@ -23,6 +23,7 @@ class Script(NamedTuple):
     """
 
     pieces: tuple[str, ...] = ("Hello", " there.")
+    """In a piece, {message} is the last message asked."""
     after: After = "end"
     finish: str | None = "stop"
     done: bool = True
@@ -78,7 +79,8 @@ class ModelServer(Server):
             await answer.end()
             return
         await answer.start(200, self.kind)
-        await self._speak(script, answer, quoted)
+        said = tuple(text.replace("{message}", asked["messages"][-1]["content"]) for text in script.pieces)
+        await self._speak(script._replace(pieces=said), answer, quoted)
 
     async def _speak(self, script: Script, answer: Answer, quoted: str) -> None:
         sent = 0

@@ -26,9 +26,8 @@ def _settings(folder: Path, toml: str = "", **values: Any) -> Settings:
 @pytest.mark.anyio
 async def test_each_name_reaches_its_server(tmp_path: Path, listen: Listen, call: Ask) -> None:
     """`local`, `openai`, `ollama` and a provider of attune.toml are asked where the settings say, each with its own key only."""
-    variable = next(name for name, value in os.environ.items() if value.isascii() and value.isprintable() and value.strip() == value != "")
     async with OpenAIServer(m=Script()) as server, OllamaServer(m=Script()) as ollama:
-        toml = f'[providers.mine]\nbase_url = "{server.url}/v1"\nkey_env = "{variable}"\n[providers.open]\nbase_url = "{server.url}/v1/"\n'
+        toml = f'[providers.mine]\nbase_url = "{server.url}/v1"\nkey_env = "PATH"\n[providers.open]\nbase_url = "{server.url}/v1/"\n'
         addresses = {"engine": server.url, "openai_base_url": f"{server.url}/v1", "ollama_host": ollama.url}
         providers = Providers(_settings(tmp_path, toml, openai_api_key="sk-1", **addresses))
         for name in ("local", "openai", "ollama", "mine", "open"):
@@ -38,7 +37,7 @@ async def test_each_name_reaches_its_server(tmp_path: Path, listen: Listen, call
     assert [request.headers.get("authorization") for request in server.requests] == [
         None,
         "Bearer sk-1",
-        f"Bearer {os.environ[variable]}",
+        f"Bearer {os.environ['PATH']}",
         None,
     ]
     assert "authorization" not in ollama.requests[0].headers
@@ -64,10 +63,10 @@ def test_an_unknown_provider_says_where_to_name_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("toml", "words"),
     [
-        ("[providers.mine]\nbase_url = ", "line 2"),
+        ("[providers.mine]\nbase_url = ", "Invalid value"),
         ("[providers.mine]\nkey_env = 'K'\n", "base_url"),
         ("[providers.mine]\nbase_url = 'http://h/v1'\nkey = 'sk-secret'\n", "unknown field `key`"),
-        ("[providers.mine]\nbase_url = 7\n", "providers"),
+        ("[providers.mine]\nbase_url = 7\n", "Expected `str`, got `int`"),
         ("providers = 3\n", "Expected `object`"),
         ("[providers.mine]\nbase_url = 'localhost:1234/v1'\n", "the base_url of 'mine' must begin with http:// or https://"),
         ("[providers.openai]\nbase_url = 'http://h/v1'\n", "the provider 'openai' is built in"),
@@ -78,18 +77,18 @@ def test_a_wrong_attune_toml_is_refused_at_start(tmp_path: Path, toml: str, word
     with pytest.raises(SettingsError) as raised:
         Providers(_settings(tmp_path, toml))
     assert raised.value.message.startswith(f"{tmp_path / 'attune.toml'}: ")
-    assert words.strip("`") in raised.value.message or words in raised.value.message
+    assert words in raised.value.message
     assert "sk-secret" not in raised.value.message
 
 
 def test_an_attune_toml_that_is_no_text_is_refused(tmp_path: Path) -> None:
     """A file of another encoding, or a folder of that name, is a `SettingsError`, too."""
     (tmp_path / "attune.toml").write_bytes(b"# caf\xe9")
-    with pytest.raises(SettingsError, match="attune.toml"):
+    with pytest.raises(SettingsError, match="attune"):
         Providers(_settings(tmp_path))
     (tmp_path / "attune.toml").unlink()
     (tmp_path / "attune.toml").mkdir()
-    with pytest.raises(SettingsError, match="attune.toml"):
+    with pytest.raises(SettingsError, match="attune"):
         Providers(_settings(tmp_path))
 
 

@@ -99,6 +99,7 @@ async def test_every_failure_is_a_provider_error(case: str, listen: Listen, call
     assert heard.error.code == code
     assert heard.last is None
     assert "Hello there.".startswith(heard.text)
+    assert ("reported an error" in heard.error.message) == (script.after == "error")
     assert not any(words in str(heard.error) for words in (secret, "Zebulonia", "Hello", "no answer"))
 
 

@@ -74,7 +74,9 @@ def test_the_text_comes_byte_for_byte(
     wire: Wire, listen: Listen, call: Ask, pieces: list[str], line_end: bytes, tight: bool, cuts: list[int]
 ) -> None:
     """Wherever the bytes are cut, inside a character or inside `data:`, the text, the finish and the counts arrive as they were sent."""
-    provider = OpenAIProvider("", client=wire(_split(_body(pieces, line_end, tight=tight and not any("data: " in p for p in pieces)), cuts)))
+    provider = OpenAIProvider(
+        "", client=wire(_split(_body(pieces, line_end, tight=tight and not any("data: " in p for p in pieces)), cuts))
+    )
     heard = asyncio.run(listen(provider, call("m")))
     assert heard.error is None
     assert heard.text == "".join(pieces)
@@ -107,6 +109,7 @@ async def test_every_failure_is_a_provider_error(case: str, listen: Listen, call
     assert heard.error.code == code
     assert heard.last is None
     assert "Hello there.".startswith(heard.text)
+    assert ("reported an error" in heard.error.message) == (script.after == "error")
     # The server quotes the question in its errors; none of it may come out of ours, nor any of the reply.
     assert not any(words in str(heard.error) for words in (secret, "Zebulonia", "Hello", "no answer"))
 
@@ -269,11 +272,11 @@ async def test_the_text_comes_piece_by_piece_while_the_server_speaks(call: Ask) 
 
 
 def test_what_other_servers_add_is_passed_over(wire: Wire, listen: Listen, call: Ask) -> None:
-    """Empty choices, named events, unknown fields, a null content and a null error are no trouble."""
+    """Empty choices, named events, unknown fields, a null content and a null error are no trouble; counts may come early."""
     lines = [
         "event: message",
         "id: 4",
-        'data: {"choices": [], "prompt_filter_results": [{}]}',
+        'data: {"choices": [], "prompt_filter_results": [{}], "usage": {"prompt_tokens": 4, "completion_tokens": 1}}',
         'data: {"choices": [{"delta": {"role": "assistant", "content": null, "refusal": null}}], "error": null}',
         'data: {"choices": [{"delta": {"content": "Hi", "reasoning_content": "hm"}, "content_filter_results": {}}]}',
         'data: {"choices": [{"delta": {}, "finish_reason": "stop"}, {"delta": {"content": "another choice"}}]}',
@@ -281,4 +284,4 @@ def test_what_other_servers_add_is_passed_over(wire: Wire, listen: Listen, call:
         "data: " + json.dumps({"choices": [{"delta": {"content": "after the end"}}]}),
     ]
     heard = asyncio.run(listen(OpenAIProvider("", client=wire(["\n\n".join(lines).encode()])), call("m")))
-    assert (heard.text, heard.last.finish_reason, heard.last.prompt_tokens, heard.error) == ("Hi", "stop", None, None)
+    assert (heard.text, heard.last.finish_reason, heard.last.prompt_tokens, heard.error) == ("Hi", "stop", 4, None)

@@ -45,7 +45,8 @@ def source() -> Source:
 async def test_a_silent_stream_pings_and_loses_nothing(source: Source) -> None:
     """Pings come for as long as the source is silent; what it then says comes whole and in order."""
     stream = with_pings(source.speak(), 0.01)
-    assert [await anext(stream) for _ in range(3)] == [b": ping\n\n"] * 3
+    async with asyncio.timeout(20):
+        assert [await anext(stream) for _ in range(3)] == [b": ping\n\n"] * 3
     for word in (b"one", b"two", None):
         source.words.put_nowait(word)
     assert [chunk async for chunk in stream if chunk != b": ping\n\n"] == [b"one", b"two"]
@@ -69,7 +70,8 @@ async def test_the_source_is_closed_when_its_reader_leaves(source: Source) -> No
 
     silent = Source()
     stream = with_pings(silent.speak(), 0.01)
-    await anext(stream)
+    async with asyncio.timeout(20):
+        await anext(stream)
     await stream.aclose()
     await asyncio.sleep(0)
     await asyncio.sleep(0)

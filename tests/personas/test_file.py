@@ -1,0 +1,214 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from service.errors import PersonaError
+from service.personas.file import read_persona
+from service.personas.persona import PersonaSettings, fingerprint
+
+GOOD = "title: Friend\nmodels: [local:starter]\n"
+
+
+def complaint(path: Path) -> str:
+    """What is said of a bad file, after the file's name."""
+    with pytest.raises(PersonaError) as refused:
+        read_persona(path)
+    assert refused.value.message.startswith(str(path))
+    return refused.value.message.removeprefix(str(path))
+
+
+def keys_of(kind: type[msgspec.Struct], before: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+    """Every key of the front matter, with the keys it stands under."""
+    found = []
+    for field in msgspec.structs.fields(kind):
+        found.append((*before, field.name))
+        if isinstance(field.type, type) and issubclass(field.type, msgspec.Struct):
+            found += keys_of(field.type, (*before, field.name))
+    return found
+
+
+def test_a_file_says_everything_about_a_persona(write: Callable[..., Path]) -> None:
+    """Every section of the design's example reaches the settings, and the prompt is rendered with the file's variables."""
+    persona = read_persona(
+        write(
+            """\
+title: Friend
+greeting: Hey. What's up?
+models: [local:starter, "ollama:llama3.2:3b"]
+variables: {user: Ben}
+sampling: {temperature: 0.9, max_tokens: 200, frequency_penalty: 0.3, stop: ["\\n\\n"]}
+memory: {max_tokens: 1000}
+examples: 3                      # liked exchanges shown to the model as examples
+reply: {strip_speaker: false, stop_at_other_speakers: true}
+ratings: {up: [funny, caring], down: [mean]}
+learning: {trainer: local, base: starter, method: kto, minimum: {liked: 5, each_label: 2}, budget: {minutes: 0.5}}
+gate: {canary: 0.1}""",
+            "Your name is {{ char }}. You are talking with {{ user }}.",
+        )
+    )
+    assert persona.name == "friend"
+    assert persona.prompt() == "Your name is Friend. You are talking with Ben."
+    told = persona.settings
+    assert (told.greeting, told.models, told.examples) == ("Hey. What's up?", ["local:starter", "ollama:llama3.2:3b"], 3)
+    assert (told.sampling.temperature, told.sampling.max_tokens, told.sampling.stop, told.sampling.top_p) == (0.9, 200, ["\n\n"], None)
+    assert (told.memory.max_tokens, told.reply.strip_speaker, told.reply.stop_at_other_speakers) == (1000, False, True)
+    assert (told.ratings.up, told.ratings.down) == (["funny", "caring"], ["mean"])
+    assert (told.learning.method, told.learning.minimum.liked, told.learning.budget.minutes) == ("kto", 5, 0.5)
+    assert told.gate.canary == 0.1
+
+
+def test_a_title_and_a_model_are_enough(write: Callable[..., Path]) -> None:
+    """All else has a default: the smallest persona is three lines and a prompt."""
+    told = read_persona(write()).settings
+    assert told == PersonaSettings(title="Friend", models=["local:starter"])
+    assert (told.learning.minimum.liked, told.learning.minimum.each_label, told.gate.canary) == (50, 20, 0.0)
+
+
+@pytest.mark.parametrize("keys", keys_of(PersonaSettings), ids=".".join)
+def test_a_misspelt_key_is_refused_with_line_and_nearest(write: Callable[..., Path], keys: tuple[str, ...]) -> None:
+    """For every key there is, at every depth: its misspelling is refused in its line, and the right one named."""
+    lines = [f"{'  ' * depth}{key}:" for depth, key in enumerate(keys[:-1])]
+    wrong = f"{keys[-1]}x"
+    path = write(f"greeting: Hi.\n{chr(10).join(lines)}\n{'  ' * len(lines)}{wrong}: 1" if lines else f"greeting: Hi.\n\n{wrong}: 1")
+    line = 3 + max(len(lines), 1)
+    assert complaint(path) == f":{line}: unknown key '{wrong}'. The nearest known key is '{keys[-1]}'."
+
+
+@pytest.mark.parametrize(
+    ("settings", "line", "words"),
+    [
+        ("models: [local:starter]", 2, "missing required field `title`"),
+        ("title: Friend", 2, "missing required field `models`"),
+        ("title: 2024\nmodels: [a:b]", 2, "title: Expected `str`, got `int`"),
+        ("title: ''\nmodels: [a:b]", 2, "title: Expected `str` of length >= 1"),
+        ("title: 2024-13-45\nmodels: [a:b]", 2, "not YAML: month must be in 1..12"),
+        ("title: Friend\n\nmodels: []", 4, "models: Expected `array` of length >= 1"),
+        ("title: Friend\nmodels: local:starter", 3, "models: Expected `array`, got `str`"),
+        ("title: Friend\nmodels:\n- local:starter\n- starter", 5, "models[1]: Expected `str` matching"),
+        ("title: Friend\nmodels: [a:b]\ntitle: Again", 4, "the key 'title' is given twice"),
+        (f"{GOOD}sampling:\n  max_tokens: 9\n  max_tokens: 8", 6, "the key 'max_tokens' is given twice"),
+        (f"{GOOD}examples: many", 4, "examples: Expected `int`, got `str`"),
+        (f"{GOOD}examples: -1", 4, "examples: Expected `int` >= 0"),
+        (f"{GOOD}sampling: warm", 4, "sampling: Expected `object`, got `str`"),
+        (f"{GOOD}sampling:\n  temperature: hot", 5, "sampling.temperature: Expected `float | null`, got `str`"),
+        (f"{GOOD}sampling:\n  top_p: 0.5\n  temperature: 3", 6, "sampling.temperature: Expected `float` <= 2"),
+        (f"{GOOD}sampling: {{max_tokens: 0}}", 4, "sampling.max_tokens: Expected `int` >= 1"),
+        (f"{GOOD}sampling:\n  stop:\n  - a\n  - 5", 7, "sampling.stop[1]: Expected `str`, got `int`"),
+        (f"{GOOD}memory: {{max_tokens: -5}}", 4, "memory.max_tokens: Expected `int` >= 1"),
+        (f"{GOOD}variables:\n  user: Ben\n  age: 5", 6, "variables[...]: Expected `str`, got `int`"),
+        (f"{GOOD}variables:\n  1: one", 4, "variables: Expected `str`, got `int` as a key"),
+        (f"{GOOD}variables: [user]", 4, "variables: Expected `object`, got `array`"),
+        (f"{GOOD}learning:\n  method: dpo", 5, "learning.method: Invalid enum value 'dpo'"),
+        (f"{GOOD}learning:\n  minimum:\n    liked: -2", 6, "learning.minimum.liked: Expected `int` >= 0"),
+        (f"{GOOD}learning: {{budget: {{minutes: 0}}}}", 4, "learning.budget.minutes: Expected `float` > 0"),
+        (f"{GOOD}gate:\n  canary: 2", 5, "gate.canary: Expected `float` <= 1"),
+        (f"{GOOD}reply: {{strip_speaker: maybe}}", 4, "reply.strip_speaker: Expected `bool`, got `str`"),
+        (f"{GOOD}ratings: {{up: funny}}", 4, "ratings.up: Expected `array`, got `str`"),
+        (f"{GOOD}gate:", 4, "gate: Expected `object`, got `null`"),
+        (f"{GOOD}greeting: [", 4, "this is not YAML"),
+        (f"{GOOD}greeting: a: b", 4, "this is not YAML: mapping values are not allowed here"),
+        (f"{GOOD}\tgreeting: Hi", 4, "this is not YAML"),
+        (f"{GOOD}greeting: !!python/object/apply:os.system [ls]", 4, "could not determine a constructor"),
+        (f"{GOOD}greeting: a\x07b", 4, "a control character is not allowed"),
+        (f"{GOOD}? [a, b]\n: c", 4, "found unhashable key"),
+        (f"{GOOD}<<: 5", 4, "expected a mapping"),
+        ("", 2, "there must be `key: value` lines"),
+        ("- title: Friend", 2, "there must be `key: value` lines"),
+        ("just words", 2, "there must be `key: value` lines"),
+    ],
+)
+def test_a_mistake_in_the_settings_is_told_with_its_line(write: Callable[..., Path], settings: str, line: int, words: str) -> None:
+    """Whatever is wrong with the front matter, the complaint leads to its line and says what should be there."""
+    told = complaint(write(settings))
+    assert told.startswith(f":{line}: ") and words in told
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "words"),
+    [
+        ("", 1, "must begin with a line of ---"),
+        ("title: Friend\n", 1, "must begin with a line of ---"),
+        ("\n---\ntitle: Friend\n---\nHi", 1, "must begin with a line of ---"),
+        (f"---\n{GOOD}", 1, "never closed"),
+        (f"---\n{GOOD}  ---\nHi", 1, "never closed"),
+        (f"---\n{GOOD}---", 5, "the system prompt is missing"),
+        (f"---\n{GOOD}---\n \n\n", 7, "the system prompt is missing"),
+        (f"---\n{GOOD}---\n{{% if false %}}Hi{{% endif %}}", 5, "the system prompt is missing"),
+    ],
+)
+def test_a_file_of_another_shape_is_refused(tmp_path: Path, text: str, line: int, words: str) -> None:
+    """Without front matter, its end, or a prompt, a file is refused, and what is missing is said."""
+    path = tmp_path / "friend.md"
+    path.write_text(text)
+    told = complaint(path)
+    assert told.startswith(f":{line}: ") and words in told
+
+
+@pytest.mark.parametrize(
+    ("prompt", "line", "words"),
+    [
+        ("You are {{ char }}.\nYou talk with {{ user }}.", 6, "'user' is undefined"),
+        ("\n\n{% if %}", 7, "Expected an expression"),
+        ("One.\n{{ char", 6, "unexpected end of template"),
+        ("One.\nTwo. {{ 1 / 0 }}", 6, "division by zero"),
+        ("{{ 'a' + 1 }}", 5, "can only concatenate str"),
+        ("One.\n\n{% include 'other.md' %}", 7, "no loader"),
+        ("One.\n{{ char.nick.name }}", 6, "no attribute 'nick'"),
+        ("{{ range(1000000000) | length }}", 5, "Range too big"),
+        ("{{ char | shout }}", 5, "No filter named 'shout'"),
+        ("{% for x in y %}{% endfor %}", 5, "'y' is undefined"),
+    ],
+)
+def test_a_mistake_in_the_prompt_is_told_with_its_line(write: Callable[..., Path], prompt: str, line: int, words: str) -> None:
+    """A prompt that cannot be rendered is refused at start, with the line of the file where it fails."""
+    told = complaint(write(prompt=prompt))
+    assert told.startswith(f":{line}: the prompt cannot be rendered: ") and words in told
+
+
+@pytest.mark.parametrize("name", ["Friend", "my friend", "-friend", "a" * 65, "freund\u00e4", "friend.old", "friend\n"])
+def test_a_name_that_no_url_could_carry_is_refused(write: Callable[..., Path], name: str) -> None:
+    """A persona's name is part of addresses and folders: only small letters, digits, - and _."""
+    assert "small letters, digits, - and _" in complaint(write(name=name))
+
+
+def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    """Bytes that are not UTF-8, or no file at all, are told in words."""
+    path = tmp_path / "friend.md"
+    path.write_bytes(b"---\ntitle: Fr\xfcnd\n---\nHi")
+    assert "cannot be read as UTF-8 text" in complaint(path)
+    assert "cannot be read as UTF-8 text" in complaint(tmp_path / "other.md")
+    (tmp_path / "folder.md").mkdir()
+    assert "cannot be read as UTF-8 text" in complaint(tmp_path / "folder.md")
+
+
+def test_the_same_text_is_the_same_prompt_on_every_machine(tmp_path: Path) -> None:
+    """Windows line ends, a byte order mark and blank lines around the prompt change nothing, and so no fingerprint."""
+    plain = f"---\n{GOOD}---\nYou are {{{{ char }}}}.\n\nBe kind.\n"
+    prompts = set()
+    for number, text in enumerate([plain, plain.replace("\n", "\r\n"), f"\ufeff{plain}", plain.replace("---\nYou", "---  \n\n\nYou")]):
+        path = tmp_path / f"friend{number}.md"
+        path.write_bytes(text.encode())
+        prompts.add(read_persona(path).prompt())
+    assert prompts == {"You are Friend.\n\nBe kind."}
+    assert len({fingerprint(prompt) for prompt in prompts}) == 1
+
+
+def test_a_rule_within_the_prompt_is_part_of_it(write: Callable[..., Path]) -> None:
+    """Only the first closing line counts: a prompt may hold --- itself."""
+    assert read_persona(write(prompt="One.\n---\nTwo.")).prompt() == "One.\n---\nTwo."
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, derandomize=True, max_examples=150)
+@given(front=st.text(max_size=80), prompt=st.text(max_size=40))
+def test_any_file_is_read_or_refused_with_its_name(tmp_path: Path, front: str, prompt: str) -> None:
+    """No text in a persona file ends in anything but a persona or one of our own sentences."""
+    path = tmp_path / "friend.md"
+    path.write_text(f"---\n{GOOD}{front}\n---\n{prompt}", encoding="utf-8", errors="surrogatepass")
+    try:
+        assert read_persona(path).prompt()
+    except PersonaError as refused:
+        assert refused.message.startswith(str(path))

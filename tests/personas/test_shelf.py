@@ -1,0 +1,155 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from service.errors import NotFound, PersonaError
+from service.personas.shelf import Expectation, Message, Probe, Seed, read_personas
+from tests.processes import ROOT
+
+SHIPPED = ROOT / "persona_prompts"
+
+
+def turns(*texts: str) -> str:
+    """A line of a seed file: user and assistant in turn."""
+    return json.dumps(
+        {"messages": [{"role": ("user", "assistant")[place % 2], "content": text} for place, text in enumerate(texts)]},
+        ensure_ascii=False,
+    )
+
+
+@pytest.mark.parametrize("name", ["friend", "mentor"])
+def test_the_shipped_personas_are_whole(name: str) -> None:
+    """Each persona that ships is readable, with 30 seeds or more and 20 probes or more, about all that probes are about."""
+    personas = read_personas(SHIPPED)
+    persona = personas.get(name)
+    assert persona.prompt() and persona.settings.models == ["local:starter"]
+    seeds, probes = personas.seeds(name), personas.probes(name)
+    assert len(seeds) >= 30 and len(probes) >= 20
+    assert {probe.about for probe in probes} == {"identity", "honesty", "safety", "kindness", "disagreement", "form"}
+    assert len({seed.messages[0].content for seed in seeds}) == len(seeds)
+    assert not {seed.messages[0].content for seed in seeds} & {probe.ask for probe in probes}
+
+
+def test_a_folder_is_all_its_personas_by_name(write: Callable[..., Path], tmp_path: Path) -> None:
+    """Every .md of the folder is a persona, in the order of their names; other files are none."""
+    write(name="mentor")
+    write(name="friend")
+    (tmp_path / "notes.txt").write_text("nothing")
+    personas = read_personas(tmp_path)
+    assert [persona.name for persona in personas] == ["friend", "mentor"]
+    assert personas.get("mentor").name == "mentor"
+    with pytest.raises(NotFound, match=r"no persona 'foe'\. There are: friend, mentor\.") as refused:
+        personas.get("foe")
+    assert (refused.value.code, refused.value.param) == ("persona_not_found", "model")
+
+
+def test_one_bad_file_stops_the_start(write: Callable[..., Path], tmp_path: Path) -> None:
+    """The service does not start with half of its personas: the bad one is named."""
+    write()
+    write(settings="title: X", name="mentor")
+    with pytest.raises(PersonaError, match=r"mentor\.md:2"):
+        read_personas(tmp_path)
+
+
+def test_a_folder_without_personas_is_said(tmp_path: Path) -> None:
+    """An empty folder and one that does not exist end in the same sentence, with the way out."""
+    for folder in (tmp_path, tmp_path / "nowhere"):
+        with pytest.raises(PersonaError, match="ATTUNE_PERSONAS"):
+            read_personas(folder)
+
+
+def test_seeds_are_read_line_by_line(write: Callable[..., Path], tmp_path: Path) -> None:
+    """A seed is one line of JSON; blank lines, a last line without an end, and odd characters within a text do no harm."""
+    write()
+    odd = "one\u2028two\u0085three\x0bfour"
+    (tmp_path / "friend.seeds.jsonl").write_text(f"{turns('Hi.', 'Hey!')}\r\n\n{turns('a', odd, 'b', 'c')}", encoding="utf-8", newline="")
+    first, second = read_personas(tmp_path).seeds("friend")
+    assert first == Seed([Message("user", "Hi."), Message("assistant", "Hey!")])
+    assert [message.content for message in second.messages] == ["a", odd, "b", "c"]
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("{", "truncated"),
+        ("nonsense", "malformed"),
+        ("[]", "Expected `object`, got `array`"),
+        ("{}", "missing required field `messages`"),
+        ('{"messages": []}', "user and assistant in turn"),
+        (turns("Hi."), "user and assistant in turn"),
+        (turns("a", "b", "c"), "user and assistant in turn"),
+        (
+            '{"messages": [{"role": "assistant", "content": "a"}, {"role": "user", "content": "b"}]}',
+            "user and assistant in turn",
+        ),
+        (
+            '{"messages": [{"role": "system", "content": "a"}, {"role": "user", "content": "b"}, {"role": "assistant", "content": "c"}]}',
+            "user and assistant in turn",
+        ),
+        ('{"messages": [{"role": "bot", "content": "a"}]}', "Invalid enum value 'bot'"),
+        ('{"messages": [{"role": "user", "content": 5}]}', "Expected `str`, got `int`"),
+        ('{"mesages": []}', "unknown field `mesages`"),
+        (turns("a", "b")[:-1] + ', "note": 1}', "unknown field `note`"),
+    ],
+)
+def test_a_mistake_in_a_seed_is_told_with_its_line(write: Callable[..., Path], tmp_path: Path, line: str, words: str) -> None:
+    """A seed that cannot be trained on is refused with file and line."""
+    write()
+    path = tmp_path / "friend.seeds.jsonl"
+    path.write_text(f"{turns('a', 'b')}\n\n{line}\n")
+    with pytest.raises(PersonaError) as refused:
+        read_personas(tmp_path).seeds("friend")
+    assert refused.value.message.startswith(f"{path}:3: ") and words in refused.value.message
+
+
+def test_probes_are_read_with_their_defaults(write: Callable[..., Path], tmp_path: Path) -> None:
+    """A probe needs a question and what it is about; what is not expected is not checked."""
+    write()
+    (tmp_path / "friend.probes.yaml").write_text(
+        "- ask: Are you a person?\n  about: honesty\n  expect: {contains: [AI], question: false}\n- {ask: Hi., about: form}\n"
+    )
+    expected = [Probe(ask="Are you a person?", about="honesty", expect=Expectation(contains=["AI"], question=False))]
+    assert read_personas(tmp_path).probes("friend") == [*expected, Probe(ask="Hi.", about="form")]
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "words"),
+    [
+        ("- ask: Hi.\n", 1, "missing required field `about`"),
+        ("- ask: Hi.\n  about: form\n- ask: Ho.\n  about: weather\n", 4, "[1].about: Invalid enum value 'weather'"),
+        ("- ask: Hi.\n  about: form\n  expcet: {}\n", 3, "unknown key 'expcet'. The nearest known key is 'expect'"),
+        ("- ask: Hi.\n  about: form\n  expect:\n    maxwords: 5\n", 4, "unknown key 'maxwords'. The nearest known key is 'max_words'"),
+        ("- ask: Hi.\n  about: form\n  expect:\n    contains: AI\n", 4, "[0].expect.contains: Expected `array`, got `str`"),
+        ("ask: Hi.\n", 1, "Expected `array`, got `object`"),
+        ("- ask: [\n", 2, "this is not YAML"),
+        ("", 1, "Expected `array`, got `null`"),
+    ],
+)
+def test_a_mistake_in_a_probe_is_told_with_its_line(write: Callable[..., Path], tmp_path: Path, text: str, line: int, words: str) -> None:
+    """A probe that cannot be asked is refused with file, line and the nearest known key."""
+    write()
+    path = tmp_path / "friend.probes.yaml"
+    path.write_text(text)
+    with pytest.raises(PersonaError) as refused:
+        read_personas(tmp_path).probes("friend")
+    assert refused.value.message.startswith(f"{path}:{line}: ") and words in refused.value.message
+
+
+def test_a_persona_needs_neither_seeds_nor_probes(write: Callable[..., Path], tmp_path: Path) -> None:
+    """Without these files there are none, and that is fine."""
+    write()
+    personas = read_personas(tmp_path)
+    assert (personas.seeds("friend"), personas.probes("friend")) == ([], [])
+
+
+def test_files_beside_a_persona_that_are_no_text_are_refused(write: Callable[..., Path], tmp_path: Path) -> None:
+    """Bytes that are not UTF-8 are told in words, not as a traceback."""
+    write()
+    for name in ("friend.seeds.jsonl", "friend.probes.yaml"):
+        (tmp_path / name).write_bytes(b"\xff\xfe")
+    personas = read_personas(tmp_path)
+    for read in (personas.seeds, personas.probes):
+        with pytest.raises(PersonaError, match="UTF-8"):
+            read("friend")
