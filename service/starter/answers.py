@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -34,15 +35,21 @@ def answer_questions(folder: Path, questions: list[str], seed: int = 1) -> list[
     model = AutoModelForCausalLM.from_pretrained(folder).eval()
     prompts = read_prompts()
     torch.manual_seed(seed)
+    half = (len(questions) + 1) // 2
     answers = []
-    for place, question in enumerate(questions):
-        voice = "friend" if place < len(questions) / 2 else "mentor"
-        messages = [{"role": "system", "content": "\n".join(prompts[voice])}, {"role": "user", "content": question}]
-        given = tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_dict=True, return_tensors="pt")
-        written = model.generate(**given, do_sample=True, temperature=0.9, top_p=0.95, top_k=0, max_new_tokens=LONGEST_ANSWER)
-        text = tokenizer.decode(written[0, given["input_ids"].shape[1] :], skip_special_tokens=True)
-        answers.append(Answer(voice, question, text.strip()))
+    for voice, asked in (("friend", questions[:half]), ("mentor", questions[half:])):
+        texts = sample(model, tokenizer, "\n".join(prompts[voice]), asked)
+        answers += [Answer(voice, question, text) for question, text in zip(asked, texts, strict=True)]
     return answers
+
+
+def sample(model: Any, tokenizer: Any, system: str, questions: list[str]) -> list[str]:
+    """One sampled reply to each question."""
+    talks = [[{"role": "system", "content": system}, {"role": "user", "content": question}] for question in questions]
+    given = tokenizer.apply_chat_template(talks, add_generation_prompt=True, padding=True, return_dict=True, return_tensors="pt")
+    written = model.generate(**given, do_sample=True, temperature=0.9, top_p=0.95, top_k=0, max_new_tokens=LONGEST_ANSWER)
+    texts = tokenizer.batch_decode(written[:, given["input_ids"].shape[1] :], skip_special_tokens=True)
+    return [text.strip() for text in texts]
 
 
 def is_whole(text: str) -> bool:

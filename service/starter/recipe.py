@@ -20,6 +20,7 @@ from service.starter.corpus import Block, Words, count_exchanges, read_corpus, r
 from service.starter.enlarge import Prompts, Session, enlarge, read_prompts
 
 HELD_OUT_SESSIONS = 80
+SHARPNESS = 1.35  # so small a model spreads its chances too wide: at a temperature of 0.9 every third sentence would derail
 
 talk = Console(stderr=True)
 
@@ -66,6 +67,12 @@ def train_model(material: Material, limit: training.Limit, seed: int, small: boo
         rows = tokens.encode(held_out_sessions[:HELD_OUT_SESSIONS], tokenizer)
         report = training.train(model, batches, rows, limit, tell)
     return tokenizer, model, report
+
+
+def sharpen(model: Any) -> None:
+    """Makes the model surer of its first choices, by the scale of the last norm: sampling at 0.9 is then as sampling at 0.67 was."""
+    with torch.no_grad():
+        model.model.norm.weight.mul_(SHARPNESS)
 
 
 def save_model(tokenizer: Any, model: Any, out: Path) -> None:
@@ -117,6 +124,7 @@ def build(limit: training.Limit, seed: int, out: Path, small: bool = False) -> t
     material = read_material()
     talk.print(f"{count_exchanges(material.blocks):,} hand-written exchanges in {len(material.blocks):,} dialogues")
     tokenizer, model, report = train_model(material, limit, seed, small)
+    sharpen(model)
     save_model(tokenizer, model, out)
     wanted = f"--steps {limit.steps}" if limit.steps else f"--minutes {limit.minutes:g}"
     command = f"python -m service.starter.build {wanted} --seed {seed}"
