@@ -4,7 +4,7 @@ Every function looks first and writes only what is missing, so that a step that 
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import insert, update
@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, func, select
 
 from service import registry
-from service.db.tables import Dataset, Evaluation, Night, Outcome, Receipt, RunState, Sample, TrainingRun, Version, now
+from service.db.tables import Dataset, Evaluation, Night, Outcome, Receipt, RunState, Sample, TrainingRun, Version, Worker, now
 from service.errors import Conflict
 
 
@@ -27,6 +27,17 @@ def request_night(session: Session, persona: str) -> Night:
             f"A night for {persona} is under way already. Follow it: attune nightly {persona} --wait", code="night_under_way"
         ) from error
     return night
+
+
+def give_sign_of_life(session: Session, worker: str) -> None:
+    """Note that the worker is there."""
+    session.merge(Worker(id=worker, seen_at=now()))
+
+
+def worker_is_alive(session: Session, seconds: float = 15) -> bool:
+    """Whether a worker gave a sign of life in the last `seconds`."""
+    seen = session.exec(select(func.max(Worker.seen_at))).one()
+    return seen is not None and now() - seen < timedelta(seconds=seconds)
 
 
 def open_nights(session: Session) -> list[Night]:

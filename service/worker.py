@@ -8,7 +8,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from types import FrameType
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -21,7 +21,7 @@ from sqlmodel import Session
 from service import ledger
 from service.db.engine import open_engine, reading, transaction
 from service.db.migration import upgrade
-from service.db.tables import Outcome, Worker, now
+from service.db.tables import Outcome, now
 from service.errors import PersonaError, SettingsError, Unavailable
 from service.hosting.catalog import make_host
 from service.nightly import Nightly
@@ -32,7 +32,6 @@ from service.training.catalog import Trainers
 _WORKER = "worker-1"
 _QUEUE = "nights"
 _LOOK_SECONDS = 1.0
-_ALIVE_SECONDS = 15
 _ENDED_BADLY = {"ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"}
 log = structlog.get_logger()
 
@@ -60,12 +59,6 @@ def run_worker(settings: Settings) -> None:
     finally:
         trainers.stop()
         _leave(engine)
-
-
-def worker_is_alive(session: Session) -> bool:
-    """Whether a worker gave a sign of life in the last 15 seconds."""
-    seen = session.get(Worker, _WORKER)
-    return seen is not None and now() - seen.seen_at < timedelta(seconds=_ALIVE_SECONDS)
 
 
 def request_due_nights(session: Session, personas: Iterable[str], latest: datetime) -> list[str]:
@@ -110,7 +103,7 @@ def _look(settings: Settings, engine: Engine, nightly: Nightly) -> None:
     """
     names = [persona.name for persona in read_personas(settings.personas)]
     with transaction(engine) as session:
-        session.merge(Worker(id=_WORKER, seen_at=now()))
+        ledger.give_sign_of_life(session, _WORKER)
         if due := request_due_nights(session, names, _latest_time(settings)):
             log.info("nights_due", personas=due)
         nights = [night.id for night in ledger.open_nights(session)]

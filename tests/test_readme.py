@@ -35,6 +35,7 @@ def test_the_example_chats_and_rates(up: Up) -> None:
     code = "\n".join(lines).replace('"http://127.0.0.1:8000"', repr(up.url)).replace('"at_..."', repr(up.key))
     names: dict[str, object] = {}
     exec(compile(code, "README.md", "exec"), names)
+    names["client"].close()
 
     listed = attune(up.environment, "exchanges", "list", "--limit", "1", "--json").stdout
     exchange = msgspec.json.decode(listed)[0]

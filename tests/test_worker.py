@@ -12,7 +12,7 @@ from service import ledger, registry
 from service.db.engine import open_engine, transaction
 from service.db.migration import upgrade
 from service.db.tables import Night, Outcome, Worker, now
-from service.worker import request_due_nights, worker_is_alive
+from service.worker import request_due_nights
 from tests.processes import attune, environment
 
 
@@ -64,12 +64,12 @@ def test_a_persona_younger_than_the_schedule_waits_for_its_first_night(engine: E
 def test_a_worker_counts_as_alive_for_a_while_after_its_last_sign(engine: Engine) -> None:
     """No sign, or an old one: not alive."""
     with transaction(engine) as session:
-        assert not worker_is_alive(session)
+        assert not ledger.worker_is_alive(session)
         session.add(Worker(id="worker-1", seen_at=now()))
         session.flush()
-        assert worker_is_alive(session)
+        assert ledger.worker_is_alive(session)
         session.get_one(Worker, "worker-1").seen_at = now() - timedelta(minutes=1)
-        assert not worker_is_alive(session)
+        assert not ledger.worker_is_alive(session)
 
 
 def test_a_schedule_that_is_none_is_refused_at_start(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from service.errors import Conflict, Unavailable
 from service.personas.shelf import read_personas
 
 _POLL_SECONDS = 0.5
+_ABANDONED_SECONDS = 60.0
 _STEPS = ("queued", "freeze", "train", "host", "evaluate", "decide")
 _EXIT = {Outcome.promoted: 0, Outcome.canary: 0, Outcome.rejected: 6, Outcome.skipped: 6, Outcome.failed: 1}
 
@@ -51,10 +52,8 @@ def nightly(persona: str, wait: bool, as_json: bool) -> None:
 
 
 def _request(engine: Engine, persona: str, wait: bool) -> str:
-    from service.worker import worker_is_alive  # noqa: PLC0415  # DBOS takes half a second to import
-
     with transaction(engine) as session:
-        if not worker_is_alive(session):
+        if not ledger.worker_is_alive(session):
             raise Unavailable("No worker is running, so nobody would run the night. Start one: attune up")
         try:
             return ledger.request_night(session, persona).id
@@ -76,6 +75,7 @@ def _follow(engine: Engine, night_id: str) -> None:
         while True:
             with reading(engine) as session:
                 night = session.get_one(Night, night_id)
+                abandoned = not ledger.worker_is_alive(session, _ABANDONED_SECONDS)
             if night.step != shown and not console.is_terminal:
                 click.echo(f"night: {night.step}", err=True)
             shown = night.step
@@ -83,6 +83,10 @@ def _follow(engine: Engine, night_id: str) -> None:
             if night.ended_at is not None:
                 bars.update(bar, completed=len(_STEPS), detail="")
                 return
+            if abandoned:
+                raise Unavailable(
+                    "No worker has been seen for a minute. The night is kept, and goes on where it was when one starts: attune up"
+                )
             time.sleep(_POLL_SECONDS)
 
 

@@ -19,7 +19,7 @@ from peft import PeftModel
 from safetensors import safe_open
 from transformers import AutoModelForCausalLM
 
-_WEIGHTS = (".safetensors", ".safetensors.index.json", ".bin", ".bin.index.json")
+_LEFT_BEHIND = (".safetensors", ".safetensors.index.json", ".bin", ".bin.index.json", "README.md")  # weights, and what is said of them
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -37,12 +37,12 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def merge(base: Path, adapter: Path, out: Path) -> None:
-    """Write the merged weights, stored as exactly as the base's are; every other file of the base comes along unchanged."""
+    """Write the merged weights, stored as exactly as the base's are; tokenizer, template and settings of the base come along unchanged."""
     model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base, dtype="auto"), str(adapter))
     merged: Any = model.merge_and_unload(safe_merge=True)
     merged.to(stored_type(base)).save_pretrained(out)
     for file in base.iterdir():
-        if file.is_file() and not file.name.endswith(_WEIGHTS):
+        if file.is_file() and not file.name.endswith(_LEFT_BEHIND):
             shutil.copy2(file, out / file.name)
 
 

@@ -29,9 +29,10 @@ A very small chat model, made so that Attune's loop (chat, rate, learn overnight
 ## How it was made
 
 Every line that it learned from was written for this project, one by one and not from templates, by the AI sessions that built it
-(`service/starter/corpus/`): {exchanges:,} exchanges (a reply under a message) in {blocks:,} short dialogues, with {words:,} different words in
-the replies. `enlarge.py` pairs every wording of a message with every reply that fits it, fills the slots from word lists, varies
-how the person types, and joins exchanges into sessions of one to six under a system prompt. No existing data set was used.
+(`service/starter/corpus/`): {exchanges:,} exchanges (a reply under a message) in {blocks:,} short dialogues, with {words:,} different
+words in the replies. `enlarge.py` pairs every wording of a message with every reply that fits it, fills the slots from word
+lists, varies how the person types, and joins exchanges into sessions of one to six under a system prompt. No existing data set
+was used.
 
 `{command}` makes it again: {steps:,} steps, {tokens:,} tokens, {minutes:.0f} minutes on {cores} processor cores.
 Loss on replies: {loss:.2f} at the end; {held_out:.2f} on dialogues that it never saw. After training its choices are sharpened

@@ -241,7 +241,8 @@ async def test_an_end_that_is_never_written_is_interrupted_at_the_next_start(sta
         with it.locked():
             gate.set()
             await it.events(generation)
-            await it.generations.drain(1)
+            async with asyncio.timeout(20):
+                await it.generations.drain(1)
         assert it.row(generation).state == ExchangeState.open
         it.do(close_interrupted, "b2")
         assert it.row(generation).state == ExchangeState.interrupted

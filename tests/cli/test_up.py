@@ -29,8 +29,8 @@ def test_it_says_where_everything_is_and_what_to_try(up: Up) -> None:
 
 def test_an_app_chats_with_the_key_it_printed(up: Up) -> None:
     """The official client, the printed base URL and the printed key are all it takes."""
-    client = OpenAI(base_url=f"{up.url}/v1", api_key=up.key)
-    answer = client.chat.completions.create(model="friend", messages=[{"role": "user", "content": "I lost my keys."}])
+    with OpenAI(base_url=f"{up.url}/v1", api_key=up.key) as client:
+        answer = client.chat.completions.create(model="friend", messages=[{"role": "user", "content": "I lost my keys."}])
 
     assert answer.choices[0].message.content
     assert answer.model == "friend@v0"
@@ -45,7 +45,7 @@ def came_back(up: Up, word: str, before: int) -> bool:
 
 def test_a_crashed_part_is_started_again(up: Up) -> None:
     """Web, worker and engine are each killed; each comes back, and the chat answers again."""
-    for word in ("worker", "serve", "transformers"):
+    for word in ("service worker", "service serve", "transformers.cli"):
         before = part(up, word).pid
         os.kill(before, signal.SIGKILL)
         until(partial(came_back, up, word, before), 30, word)
