@@ -62,9 +62,11 @@ def promote(session: Session, version: Version, reason: str) -> Version:
 
     Promoting the champion again changes nothing.
     """
-    if version.stage == Stage.champion:
+    before = champion(session, version.persona)
+    if before.id == version.id:
+        session.refresh(version)  # it may have been read before another promotion came to its end
         return version
-    return _crown(session, _require_servable(version), reason)
+    return _crown(session, before, _require_servable(version), reason)
 
 
 def rollback(session: Session, persona: str, reason: str = "rolled back by hand") -> Version:
@@ -77,7 +79,7 @@ def rollback(session: Session, persona: str, reason: str = "rolled back by hand"
     for promotion in reversed(_standing(told)[:-1]):
         version = session.get_one(Version, promotion.version_id)
         if version.stage not in {Stage.champion, Stage.quarantined}:
-            return _crown(session, version, reason, restores_id=promotion.id)
+            return _crown(session, serving, version, reason, restores_id=promotion.id)
     raise Conflict(
         f"No version that may serve came before {persona} {serving.name}; there is nothing to roll back to.", code="nothing_before"
     )
@@ -115,8 +117,7 @@ def _require_servable(version: Version) -> Version:
     return version
 
 
-def _crown(session: Session, version: Version, reason: str, restores_id: str | None = None) -> Version:
-    before = champion(session, version.persona)
+def _crown(session: Session, before: Version, version: Version, reason: str, restores_id: str | None = None) -> Version:
     # Retire first, then crown: the other order would break the one-champion index.
     _move(session, before, Stage.champion, Stage.retired)
     _move(session, version, version.stage, Stage.champion)

@@ -27,6 +27,7 @@ _ENVIRONMENT = {
     "HF_HUB_OFFLINE": "1",
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "TOKENIZERS_PARALLELISM": "false",
+    "TQDM_DISABLE": "1",
     "CUDA_VISIBLE_DEVICES": "0",  # with several GPUs in one process the library refuses to train
     "OMP_WAIT_POLICY": "PASSIVE",  # threads that wait by spinning made a run 20 times slower whenever another program wanted the processor
 }

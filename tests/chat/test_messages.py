@@ -49,7 +49,9 @@ def test_history_keeps_the_newest_whole_exchanges_within_the_budget(history: lis
 def test_a_history_that_fits_is_kept_whole() -> None:
     """Nothing is lost while there is room, and a single exchange that is too big is not cut in half."""
     history = [Turn("user", "Hi"), Turn("assistant", "Hello."), Turn("user", "So?"), Turn("assistant", "Well.")]
-    assert trim_history(history, 2000) == history
+    cost = sum(count_tokens(turn.content) for turn in history)
+    assert trim_history(history, cost) == history
+    assert trim_history(history, cost - 1) == history[2:]
     assert trim_history([Turn("user", "short"), Turn("assistant", "x" * 400)], 100) == []
 
 

@@ -105,9 +105,11 @@ def test_the_reply_stops_where_another_speaks() -> None:
 def test_words_are_shown_as_soon_as_they_are_certain() -> None:
     """Only what may still be cut is held back: a beginning that may be a prefix, a tag, blank space at the end."""
     cleaner = ReplyCleaner("Friend")
-    assert [cleaner.feed(piece) for piece in ["Fri", "day ", "is", " fine.", "\n", "You ", "know <", "3"]] == [
+    assert [cleaner.feed(piece) for piece in ["Fri", "day", "User", " ", "is", " fine.", "\n", "You ", "know <", "3"]] == [
         "",
         "Friday",
+        "User",
+        "",
         " is",
         " fine.",
         "",

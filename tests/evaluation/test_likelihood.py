@@ -46,18 +46,15 @@ def scored(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pat
 
 
 def test_what_was_learned_becomes_likelier(scored):
-    """A reply that was trained on is far likelier to the trained model than to the one before, also when its prompt had to be trimmed."""
-    scores = scored[1]
+    """A reply that was trained on is far likelier to the trained model than to the one before, also when its prompt had to be trimmed;
+    a reply that was not gains much less."""
+    learned, trimmed, never_said, _ = (
+        ours.mean - theirs.mean for ours, theirs in zip(scored[1]["candidate"], scored[1]["champion"], strict=True)
+    )
 
-    for place in (0, 1):
-        assert scores["candidate"][place].mean > scores["champion"][place].mean + 1
-
-
-def test_what_was_not_learned_does_not(scored):
-    """Learning one reply does not make every reply likelier."""
-    scores = scored[1]
-
-    assert scores["candidate"][2].mean < scores["champion"][2].mean + 0.5
+    assert learned > 1
+    assert trimmed > 1
+    assert never_said < learned / 2
 
 
 def test_the_token_that_ends_a_reply_counts(scored):
