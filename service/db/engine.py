@@ -1,6 +1,7 @@
 """The way to the database: SQLite by default, PostgreSQL when outgrown; one unit of work is `with transaction(engine) as session`."""
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -39,7 +40,7 @@ def open_engine(url: str, *, checkpoints: bool = False, busy_milliseconds: int =
         _make_folder(Path(parsed.database).parent)
     waits = {"check_same_thread": False, "timeout": busy_milliseconds / 1000}
     engine = create_sqlalchemy_engine(parsed, connect_args=waits, hide_parameters=True)
-    event.listen(engine, "connect", lambda connection, _: _prepare(connection, checkpoints))
+    event.listen(engine, "connect", lambda connection, _: _prepare(connection, checkpoints, busy_milliseconds))
     event.listen(engine, "begin", _begin)
     event.listen(engine, "commit", _require_transaction)
     return engine
@@ -52,17 +53,29 @@ def _make_folder(folder: Path) -> None:
         raise SettingsError(f"The database's folder {folder} cannot be made: {error.strerror}. Set ATTUNE_HOME to another.") from error
 
 
-def _prepare(connection: sqlite3.Connection, checkpoints: bool) -> None:
+def _prepare(connection: sqlite3.Connection, checkpoints: bool, busy_milliseconds: int) -> None:
     # The driver's own transaction handling would begin too late (at the first write) and lose to other writers; `_begin` decides instead.
     connection.isolation_level = None
+    _write_ahead(connection, time.monotonic() + busy_milliseconds / 1000)
     for pragma in (
-        "journal_mode=WAL",
         "synchronous=FULL",
         "foreign_keys=ON",
         "secure_delete=ON",
         f"wal_autocheckpoint={1000 if checkpoints else 0}",
     ):
         connection.execute(f"PRAGMA {pragma}")
+
+
+def _write_ahead(connection: sqlite3.Connection, end: float) -> None:
+    # Connections that open a new file at the same time block each other here, and SQLite does not wait for this lock by itself.
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorname != "SQLITE_BUSY" or time.monotonic() > end:
+                raise
+            time.sleep(0.01)
 
 
 def _withhold_rows(context: ExceptionContext) -> None:

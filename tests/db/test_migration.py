@@ -106,7 +106,7 @@ def test_a_newer_schema_is_refused_in_words(empty: Engine) -> None:
 
 
 def test_processes_that_start_at_once_make_one_schema(empty: Engine) -> None:
-    """Six processes that bring an empty database up in one moment all succeed."""
+    """Sixteen starts that bring an empty database up in one moment all succeed."""
     url = empty.url.render_as_string(hide_password=False)
 
     def bring(_: int) -> None:
@@ -116,7 +116,7 @@ def test_processes_that_start_at_once_make_one_schema(empty: Engine) -> None:
         finally:
             engine.dispose()
 
-    assert race(6, bring) == [None] * 6
+    assert race(16, bring) == [None] * 16
     with empty.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), SQLModel.metadata) == []
 
