@@ -11,7 +11,8 @@ AttuneError
 ├── Unavailable         storage or service cannot answer now  503        exit 5
 ├── ProviderError       no provider could answer              502        exit 5
 ├── TrainingError       a training run failed                            exit 1
-└── HostingError        a version could not be made servable             exit 1
+├── HostingError        a version could not be made servable             exit 1
+└── ScoringError        candidate and champion could not be compared     exit 1
 
 Messages are sentences that say what was wrong and, where there is one, the way out. They never hold a person's words or a secret.
 """
@@ -112,3 +113,9 @@ class HostingError(AttuneError):
     """Written into a receipt: the trained version could not be made servable."""
 
     code = "hosting_failed"
+
+
+class ScoringError(AttuneError):
+    """Written into a receipt: candidate and champion could not be compared on the held-out replies."""
+
+    code = "scoring_failed"

@@ -3,7 +3,7 @@ from collections.abc import Callable
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Engine
+from sqlalchemy import Engine, event
 from sqlmodel import select
 
 from service import registry
@@ -302,6 +302,41 @@ def test_racing_promotions_of_one_version_promote_it_once(database: Engine, vers
         outcomes = race(8, lambda _, version=version: promote(database, version))
         assert all(outcome == "v1" or isinstance(outcome, Conflict) for outcome in outcomes)
         assert check_history(database, persona) == ["v0", "v1"]
+
+
+def test_a_version_read_before_it_was_promoted_is_not_promoted_again(postgresql: Engine) -> None:
+    """Two hold the same candidate in their hands and promote it one after the other: one promotion, and both are told that it serves."""
+    with transaction(postgresql) as session:
+        registry.champion(session, "friend")
+        candidate = Version(persona="friend", number=1, provider="local", model="friend-v1")
+        session.add(candidate)
+    with transaction(postgresql) as session:
+        held = session.get_one(Version, candidate.id)
+        promote(postgresql, candidate.id)
+        assert registry.promote(session, held, "because").stage is Stage.champion
+    assert check_history(postgresql) == ["v0", "v1"]
+
+
+def test_a_rollback_that_was_overtaken_changes_nothing(postgresql: Engine) -> None:
+    """When another promotion comes while a rollback is looking at the history, the rollback is told so and does not take it back."""
+    with transaction(postgresql) as session:
+        registry.champion(session, "friend")
+        made = [Version(persona="friend", number=number, provider="local", model=f"v{number}") for number in (1, 2)]
+        session.add_all(made)
+    promote(postgresql, made[0].id)
+
+    def overtake(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        if "FROM promotion" in statement and serving(postgresql) == "v1":
+            promote(postgresql, made[1].id)
+
+    event.listen(postgresql, "after_cursor_execute", overtake)
+    try:
+        with pytest.raises(Conflict) as raced:
+            rollback(postgresql)
+    finally:
+        event.remove(postgresql, "after_cursor_execute", overtake)
+    assert raced.value.code == "promotion_raced"
+    assert check_history(postgresql) == ["v0", "v1", "v2"]
 
 
 def test_promotions_and_rollbacks_may_race(database: Engine, versions: Callable[..., list[str]]) -> None:

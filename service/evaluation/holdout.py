@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from service.errors import AttuneError
+from service.errors import ScoringError
 
 _TIMEOUT_SECONDS = 1800
 _ENVIRONMENT = {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false", "OMP_WAIT_POLICY": "PASSIVE", "PYTHONWARNINGS": "ignore"}
@@ -26,12 +26,6 @@ class RowScore(Struct, frozen=True):
     def mean(self) -> float:
         """Nats per token: comparable between short replies and long ones."""
         return self.logprob / self.tokens if self.tokens else 0.0
-
-
-class ScoringError(AttuneError):
-    """Written into a receipt: the models could not be compared on the holdout rows."""
-
-    code = "scoring_failed"
 
 
 def score_rows(folder: Path, models: Mapping[str, Path], rows: Sequence[Mapping[str, Any]]) -> dict[str, list[RowScore]]:

@@ -1,5 +1,6 @@
 import contextlib
 import sqlite3
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -135,6 +136,20 @@ def test_a_locked_database_is_unavailable(impatient: Engine) -> None:
     with transaction(impatient) as session:
         session.add(Person(external="ann"))
     assert names(impatient) == ["ann"]
+
+
+def test_a_new_file_that_is_locked_for_a_moment_is_waited_for(tmp_path: Path) -> None:
+    """Two programs that open a new file in the same moment wait for each other, also where SQLite itself would not."""
+    path = tmp_path / "attune.sqlite"
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as other:
+        other.execute("CREATE TABLE anything (x)")
+        other.execute("BEGIN IMMEDIATE")
+        release = threading.Timer(0.3, other.execute, ["ROLLBACK"])
+        release.start()
+        engine = open_engine(f"sqlite:///{path}", busy_milliseconds=30_000)
+        assert pragma(engine, "journal_mode") == "wal"
+        release.join()
+        engine.dispose()
 
 
 def test_reading_never_waits_for_a_writer(impatient: Engine) -> None:

@@ -16,8 +16,8 @@ from service.db.engine import open_engine, reading, transaction
 from service.db.migration import revision, upgrade
 from service.db.tables import Promotion, Stage, Version
 from service.errors import Unavailable
-from tests.databases import made, race
-from tests.fakes.writer import bring_up, heard, process
+from tests.databases import made
+from tests.fakes.writer import barrier, bring_up, bring_up_at_once, heard, process
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -106,17 +106,12 @@ def test_a_newer_schema_is_refused_in_words(empty: Engine) -> None:
 
 
 def test_processes_that_start_at_once_make_one_schema(empty: Engine) -> None:
-    """Sixteen starts that bring an empty database up in one moment all succeed."""
+    """Four processes that bring an empty database up in one moment all succeed."""
     url = empty.url.render_as_string(hide_password=False)
-
-    def bring(_: int) -> None:
-        engine = open_engine(url, busy_milliseconds=30_000)
-        try:
-            upgrade(engine)
-        finally:
-            engine.dispose()
-
-    assert race(16, bring) == [None] * 16
+    with contextlib.ExitStack() as stack:
+        gate = barrier(4)
+        pipes = [stack.enter_context(process(bring_up_at_once, url, gate))[1] for _ in range(4)]
+        assert [list(heard(pipe)) for pipe in pipes] == [["done"]] * 4
     with empty.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), SQLModel.metadata) == []
 

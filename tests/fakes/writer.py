@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 from sqlalchemy import event
@@ -106,6 +107,20 @@ def bring_up(speak: Connection, url: str, statements: int) -> None:
             signal.pause()
 
     event.listen(engine, "after_cursor_execute", halt)
+    upgrade(engine)
+    engine.dispose()
+    speak.send("done")
+
+
+def barrier(parties: int) -> Barrier:
+    """Where so many processes wait for each other."""
+    return _context.Barrier(parties)
+
+
+def bring_up_at_once(speak: Connection, url: str, gate: Barrier) -> None:
+    """Bring the database to the present schema in the same moment as the others at the gate; say so."""
+    engine = open_engine(url)
+    gate.wait(60)
     upgrade(engine)
     engine.dispose()
     speak.send("done")
