@@ -33,7 +33,7 @@ def made(kind: str, folder: Path) -> Iterator[str]:
             with administrator.connect() as connection:
                 connection.execute(text(f"CREATE DATABASE {name}"))
         except OperationalError:
-            pytest.skip("NO POSTGRESQL on 127.0.0.1:5432: what is promised there was not tried")
+            pytest.skip(f"NO POSTGRESQL at {_SERVER}: what is promised there was not tried")
         try:
             yield f"{_SERVER}/{name}"
         finally:

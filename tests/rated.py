@@ -10,6 +10,7 @@ from service.chat.rating import rate
 from service.db.engine import transaction
 from service.db.tables import Exchange, ExchangeState, Thumb
 from service.personas.persona import Persona
+from service.starter.corpus import read_corpus
 
 OPENINGS = (
     "I am tired of {}.",
@@ -21,20 +22,7 @@ OPENINGS = (
     "I am afraid of {}.",
 )
 SUBJECTS = ("my work", "the rain", "my sister", "running", "the city", "my garden", "a big test", "my old phone")
-REPLIES = (
-    "That sounds hard. What is the worst part?",
-    "I hear you.",
-    "What would help you now?",
-    "Take a rest, and try again in the morning.",
-    "Nice! How did it begin?",
-    "That is good news.",
-    "Do you want to talk about it?",
-    "One small step is enough for today.",
-    "I do not know much about that. Can you tell me more?",
-    "You are doing well.",
-    "How long has it been like this?",
-    "Be kind to yourself.",
-)
+REPLIES = sorted({reply.text for block in read_corpus() for turn in block.turns for reply in turn.replies if "{" not in reply.text})
 
 
 def asks_a_question(reply: str) -> bool:
