@@ -1,10 +1,12 @@
+from datetime import timedelta
+
 import pytest
 from sqlalchemy import Engine
 from sqlmodel import select
 
 from service import ledger, registry
 from service.db.engine import reading, transaction
-from service.db.tables import Dataset, Evaluation, Night, Outcome, Receipt, RunState, Sample, Stage, TrainingRun, Version
+from service.db.tables import Dataset, Evaluation, Night, Outcome, Receipt, RunState, Sample, Stage, TrainingRun, Version, Worker, now
 from service.errors import Conflict
 from tests.databases import race
 
@@ -86,6 +88,22 @@ def test_the_last_night_is_the_newest_or_the_persona_s_beginning(database: Engin
     with transaction(database) as session:
         assert ledger.last_night(session, "friend") == session.get_one(Night, newest).started_at
         assert ledger.last_night(session, "mentor") <= session.get_one(Night, newest).started_at
+
+
+def test_a_worker_is_alive_while_it_gives_signs(database: Engine) -> None:
+    """Nobody is there before the first sign; one worker that lives is enough, and an old sign counts for nothing."""
+    with transaction(database) as session:
+        assert not ledger.worker_is_alive(session)
+        session.add(Worker(id="gone", seen_at=now() - timedelta(minutes=1)))
+        session.flush()
+        assert not ledger.worker_is_alive(session)
+        assert ledger.worker_is_alive(session, seconds=3600)
+    for _ in range(2):
+        with transaction(database) as session:
+            ledger.give_sign_of_life(session, "here")
+    with reading(database) as session:
+        assert ledger.worker_is_alive(session)
+        assert len(session.exec(select(Worker)).all()) == 2
 
 
 def test_a_step_and_its_progress_are_noted(database: Engine) -> None:

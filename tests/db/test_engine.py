@@ -152,6 +152,18 @@ def test_a_new_file_that_is_locked_for_a_moment_is_waited_for(tmp_path: Path) ->
         engine.dispose()
 
 
+def test_a_new_file_that_stays_locked_is_unavailable(tmp_path: Path) -> None:
+    """A file that another program will not let go of is told in words, after no longer than we wait."""
+    path = tmp_path / "attune.sqlite"
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("CREATE TABLE anything (x)")
+        other.execute("BEGIN IMMEDIATE")
+        engine = open_engine(f"sqlite:///{path}", busy_milliseconds=20)
+        with pytest.raises(Unavailable), reading(engine) as session:
+            session.execute(text("SELECT 1"))
+        engine.dispose()
+
+
 def test_reading_never_waits_for_a_writer(impatient: Engine) -> None:
     """A reader takes no lock: it reads on while another program writes."""
     with transaction(impatient) as session:
