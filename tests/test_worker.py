@@ -9,9 +9,11 @@ from sqlalchemy import Engine
 from sqlmodel import select
 
 from service import ledger, registry
+from service.cli.nightly import _follow
 from service.db.engine import open_engine, transaction
 from service.db.migration import upgrade
 from service.db.tables import Night, Outcome, Worker, now
+from service.errors import Unavailable
 from service.worker import request_due_nights
 from tests.processes import attune, environment
 
@@ -79,3 +81,14 @@ def test_a_schedule_that_is_none_is_refused_at_start(tmp_path: Path) -> None:
     assert 2 == done.returncode
     assert "ATTUNE_NIGHTLY='at three'" in done.stderr
     assert "0 3 * * *" in done.stderr
+
+
+def test_whoever_waits_for_a_night_without_a_worker_is_told(engine: Engine) -> None:
+    """The wait ends with words that say how the night goes on, and the night is kept."""
+    with transaction(engine) as session:
+        night = ledger.request_night(session, "friend")
+    with pytest.raises(Unavailable, match="goes on where it was when one starts: attune up"):
+        _follow(engine, night.id, patience=0.4)
+
+    with transaction(engine) as session:
+        assert [night.id] == [each.id for each in ledger.open_nights(session)]

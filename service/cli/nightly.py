@@ -65,17 +65,21 @@ def _request(engine: Engine, persona: str, wait: bool) -> str:
             return under_way[0]
 
 
-def _follow(engine: Engine, night_id: str) -> None:
-    """Show how far the night is until it has ended: a bar on a terminal, a line per step otherwise."""
+def _follow(engine: Engine, night_id: str, patience: float = _ABANDONED_SECONDS) -> None:
+    """Show how far the night is until it has ended: a bar on a terminal, a line per step otherwise.
+
+    Raise `Unavailable` when no worker was seen for `patience` seconds.
+    """
     console = Console(stderr=True)
     columns = (TextColumn("{task.description:<28}"), BarColumn(), TextColumn("{task.fields[detail]}"), TimeElapsedColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal) as bars:
         bar = bars.add_task("queued", total=len(_STEPS), detail="")
-        shown = ""
+        shown, unseen = "", 0
         while True:
             with reading(engine) as session:
                 night = session.get_one(Night, night_id)
-                abandoned = not ledger.worker_is_alive(session, _ABANDONED_SECONDS)
+                # Counted in looks, not by the clock: a machine that slept for an hour has not lost its worker.
+                unseen = 0 if ledger.worker_is_alive(session) else unseen + 1
             if night.step != shown and not console.is_terminal:
                 click.echo(f"night: {night.step}", err=True)
             shown = night.step
@@ -83,7 +87,7 @@ def _follow(engine: Engine, night_id: str) -> None:
             if night.ended_at is not None:
                 bars.update(bar, completed=len(_STEPS), detail="")
                 return
-            if abandoned:
+            if unseen * _POLL_SECONDS > patience:
                 raise Unavailable(
                     "No worker has been seen for a minute. The night is kept, and goes on where it was when one starts: attune up"
                 )

@@ -129,7 +129,7 @@ def test_whoever_stops_waiting_stops_nothing_else(attune: Shell) -> None:
             said, complaints = follower.communicate(timeout=60)
         with transaction(engine) as session:
             assert len(ledger.open_nights(session)) == 1
-    assert (follower.returncode, said) == (130, "")
+    assert (follower.returncode, said) == (130, ""), complaints
     assert "Traceback" not in complaints
 
 
