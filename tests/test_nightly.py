@@ -84,7 +84,7 @@ def test_too_little_data_leaves_a_receipt_that_says_what_is_missing(box: Box) ->
 
 def test_a_night_nobody_can_carry_out_fails_with_words_and_the_champion_stays(box: Box) -> None:
     """A base model that is not there ends the night as failed; the receipt names it, and version 0 still serves."""
-    add_rated_exchanges(box.engine, box.persona, 60)
+    add_rated_exchanges(box.engine, box.persona, 100)
     personas = box.home / "personas"
     personas.mkdir()
     text = (ROOT / "persona_prompts" / "friend.md").read_text().replace("base: starter", "base: nowhere")
@@ -103,7 +103,7 @@ def test_a_night_nobody_can_carry_out_fails_with_words_and_the_champion_stays(bo
 @pytest.mark.loop
 def test_a_night_killed_in_every_step_resumes_and_trains_once(box: Box) -> None:
     """The worker is killed (SIGKILL) while it trains, hosts and evaluates: the night still ends, with one of everything."""
-    add_rated_exchanges(box.engine, box.persona, 72)
+    add_rated_exchanges(box.engine, box.persona, 90)
     worker = box.worker()
     try:
         wait_for_worker(box)
