@@ -68,7 +68,9 @@ def working(shell: Shell, outcome: Outcome, reason: str = "So it was decided.", 
 @contextmanager
 def following(shell: Shell) -> Iterator["subprocess.Popen[str]"]:
     """`attune nightly friend --wait` as a process that has found the night under way."""
-    command = [sys.executable, "-m", "service", "nightly", "friend", "--wait"]
+    # A shell's background job, as this test may be, ignores SIGINT and hands that on; the follower must hear it.
+    hears = "import runpy, signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); sys.argv[0] = 'attune'; "
+    command = [sys.executable, "-c", f"{hears}runpy.run_module('service', run_name='__main__')", "nightly", "friend", "--wait"]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with subprocess.Popen(command, env=shell.environment, cwd=ROOT, text=True, **pipes) as follower:
         try:
