@@ -18,7 +18,7 @@ def main(arguments: list[str] | None = None) -> int:
     length.add_argument("--steps", type=int, help=f"how many training steps (default {STEPS}: the committed model)")
     length.add_argument("--minutes", type=float, help="train for so long instead")
     parser.add_argument("--out", type=Path, default=OUT, help="folder for the finished model")
-    parser.add_argument("--seed", type=int, default=SEED, help="the same seed makes the same model on the same machine")
+    parser.add_argument("--seed", type=int, default=SEED, help="seed of every draw")
     chosen = parser.parse_args(arguments)
     missing = [name for name in NEEDED if find_spec(name) is None]
     if missing:

@@ -34,7 +34,7 @@ words in the replies. `enlarge.py` pairs every wording of a message with every r
 lists, varies how the person types, and joins exchanges into sessions of one to six under a system prompt. No existing data set
 was used.
 
-`{command}` makes it again: {steps:,} steps, {tokens:,} tokens, {minutes:.0f} minutes on {cores} processor cores.
+It was made with `{command}`: {steps:,} steps, {tokens:,} tokens, {minutes:.0f} minutes on {cores} processor cores.
 Loss on replies: {loss:.2f} at the end; {held_out:.2f} on dialogues that it never saw. After training its choices are sharpened
 (`recipe.sharpen`): sampling it at a temperature of 0.9 is what 0.67 would be otherwise.
 
