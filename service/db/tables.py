@@ -87,6 +87,17 @@ class Person(SQLModel, table=True):
     external: str = Field(unique=True)
     name: str = ""
     created_at: datetime = Field(default_factory=now)
+    quarantined_at: datetime | None = None
+
+
+class Revision(SQLModel, table=True):
+    """One text of a persona file, or of the safety text (persona `""`), as it stood when it was first read; never changed."""
+
+    __tablename__ = "revision"
+    persona: str = Field(primary_key=True)
+    fingerprint: str = Field(primary_key=True)
+    text: str
+    created_at: datetime = Field(default_factory=now)
 
 
 class Prompt(SQLModel, table=True):
@@ -116,6 +127,8 @@ class Exchange(SQLModel, table=True):
 
     `context` is what the model saw between the system prompt and the message. Variants share `previous_id`.
     `thread` names the conversation up to and including the reply, so that a stateless client's next call finds it.
+    `revision` and `safety` are fingerprints of the persona file and of the safety text, `additions` the ids of what was shown beside
+    the prompt (`examples`, `lore`, `facts`, `summary`), and `warnings` says what the provider could not be asked for; both are empty where there is nothing to say.
     """
 
     __tablename__ = "exchange"
@@ -125,6 +138,10 @@ class Exchange(SQLModel, table=True):
     persona: str
     version_id: str = Field(foreign_key="version.id")
     fingerprint: str = Field(foreign_key="prompt.fingerprint")
+    revision: str | None = None
+    safety: str | None = None
+    additions: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
+    warnings: list[str] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
     context: list[dict[str, str]] = Field(sa_column=_json())
     message: str
     reply: str = ""
@@ -140,6 +157,40 @@ class Exchange(SQLModel, table=True):
     created_at: datetime = Field(default_factory=now)
     ended_at: datetime | None = None
     __table_args__ = (Index("exchange_persona", "persona", "id"), Index("exchange_state", "state"))
+
+
+class Fact(SQLModel, table=True):
+    """Something a person asked a persona to remember. Deleting it deletes the row."""
+
+    __tablename__ = "fact"
+    id: str = Field(default_factory=new_id, primary_key=True)
+    person_id: str = Field(foreign_key="person.id", index=True)
+    persona: str
+    text: str
+    exchange_id: str | None = Field(default=None, foreign_key="exchange.id")
+    created_at: datetime = Field(default_factory=now)
+
+
+class Summary(SQLModel, table=True):
+    """What was said in a conversation up to and including the exchange `through_id`, in the model's words; the newest one counts."""
+
+    __tablename__ = "summary"
+    id: str = Field(default_factory=new_id, primary_key=True)
+    conversation_id: str = Field(foreign_key="conversation.id", index=True)
+    through_id: str = Field(foreign_key="exchange.id")
+    text: str
+    created_at: datetime = Field(default_factory=now)
+
+
+class IdempotentRequest(SQLModel, table=True):
+    """A request that was accepted under a name of the caller's: the same name again means the same exchange, not another one."""
+
+    __tablename__ = "idempotent_request"
+    caller: str = Field(primary_key=True)
+    name: str = Field(primary_key=True)
+    digest: str
+    exchange_id: str = Field(foreign_key="exchange.id", index=True)
+    created_at: datetime = Field(default_factory=now, index=True)
 
 
 class Rating(SQLModel, table=True):

@@ -37,9 +37,11 @@ class Sampling(_Section, frozen=True, kw_only=True):
 
 
 class Memory(_Section, frozen=True, kw_only=True):
-    """How much of the conversation the model is shown, in tokens."""
+    """How much of the conversation the model is shown, in tokens; a running summary of what fell out; facts a person asked to keep."""
 
     max_tokens: _Positive = 2000
+    summary: bool = False
+    facts: bool = True
 
 
 class ReplyRules(_Section, frozen=True, kw_only=True):
@@ -47,6 +49,7 @@ class ReplyRules(_Section, frozen=True, kw_only=True):
 
     strip_speaker: bool = True
     stop_at_other_speakers: bool = True
+    stage_directions: Literal["keep", "cut"] = "keep"
 
 
 class RatingReasons(_Section, frozen=True, kw_only=True):
