@@ -128,7 +128,7 @@ class Exchange(SQLModel, table=True):
     `context` is what the model saw between the system prompt and the message. Variants share `previous_id`.
     `thread` names the conversation up to and including the reply, so that a stateless client's next call finds it.
     `revision` and `safety` are fingerprints of the persona file and of the safety text, `additions` the ids of what was shown beside
-    the prompt (`examples`, `lore`, `facts`, `summary`), and `warnings` says what the provider could not be asked for; both are empty where there is nothing to say.
+    the prompt (`examples`, `lore`, `facts`, `summary`), and `warnings` says what the provider could not be asked for.
     """
 
     __tablename__ = "exchange"
