@@ -32,10 +32,14 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def score(folder: Path, rows: Sequence[dict[str, Any]]) -> list[dict[str, float]]:
-    """The scores of the rows in their order; rows of like length are computed together."""
-    tokenizer = AutoTokenizer.from_pretrained(folder)
+    """The scores that the checkpoint in `folder` gives the rows, in their order."""
     model = AutoModelForCausalLM.from_pretrained(folder, dtype="auto").eval()
     model.to(torch.accelerator.current_accelerator() if torch.accelerator.is_available() else "cpu")
+    return score_with(model, AutoTokenizer.from_pretrained(folder), rows)
+
+
+def score_with(model: Any, tokenizer: Any, rows: Sequence[dict[str, Any]]) -> list[dict[str, float]]:
+    """The scores that a loaded model gives the rows, in their order; rows of like length are computed together."""
     longest = getattr(model.config, "max_position_embeddings", 1024)
     encoded = [_encode(tokenizer, row, longest) for row in rows]
     scores: list[dict[str, float]] = [{}] * len(rows)

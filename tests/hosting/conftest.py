@@ -28,15 +28,14 @@ ROWS = [
 _MAKE_ADAPTER = """
 import json, sys, torch
 from peft import LoraConfig, get_peft_model
-from transformers import AutoModelForCausalLM
-from service.evaluation import likelihood
+from transformers import AutoModelForCausalLM, AutoTokenizer
+from service.evaluation.likelihood import score_with
 base, folder, rows = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
 torch.manual_seed(0)
 model = AutoModelForCausalLM.from_pretrained(base)
 model = get_peft_model(model, LoraConfig(r=8, lora_alpha=16, target_modules="all-linear", task_type="CAUSAL_LM", init_lora_weights=False))
 model.save_pretrained(folder)
-likelihood.AutoModelForCausalLM = type("Ready", (), {"from_pretrained": staticmethod(lambda *_, **__: model)})
-print(json.dumps(likelihood.score(likelihood.Path(base), rows)))
+print(json.dumps(score_with(model.eval(), AutoTokenizer.from_pretrained(base), rows)))
 """
 
 

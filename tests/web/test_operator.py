@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import httpx
@@ -11,6 +12,7 @@ from sqlmodel import Session, select
 from service.db.engine import transaction
 from service.db.keys import SCOPES
 from service.db.tables import Dataset, Night, Outcome, Receipt, RunState, Stage, TrainingRun, Version
+from tests.processes import until
 from tests.web.conftest import Service
 from tests.web.reading import complaint
 
@@ -188,11 +190,17 @@ def test_promotion_under_load_drops_no_request(own: Service, boss: httpx.Client)
         except Exception as error:
             troubles.append(error)
 
+    def answered_by(name: str, since: int) -> bool:
+        return bool(troubles) or any(model == name for _, model, _ in answers[since:])
+
     people = [threading.Thread(target=chat) for _ in range(8)]
     for person in people:
         person.start()
     ready.wait()
-    crowned = [boss.post(f"/api/versions/{each}/promotion").json()["stage"] for each in [newer, older] * 10]
+    crowned = []
+    for version, name in [(newer, "names@v1"), (older, "names@v0")] * 10:
+        crowned.append(boss.post(f"/api/versions/{version}/promotion").json()["stage"])
+        until(partial(answered_by, name, len(answers)), 20, f"answer of {name}")
     stop.set()
     for person in people:
         person.join(20)
