@@ -26,7 +26,7 @@ run: setup
 	$(BIN)/attune up
 
 test: setup
-	$(BIN)/python -m pytest --cov --cov-report=term
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal --cov --cov-report=term
 
 check: setup
 	$(BIN)/ruff format --check .
