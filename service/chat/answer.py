@@ -13,6 +13,7 @@ from service.db.tables import ExchangeState
 from service.errors import ProviderError
 from service.providers.base import Call, Piece
 from service.providers.catalog import Providers, served_name, split_model
+from service.providers.failure import Resting
 from service.settings import Settings
 
 _LONGEST_REPLY = 100_000
@@ -33,24 +34,53 @@ class Question:
         self._settings = settings
         self._show = show
         self._shown: list[str] = []
+        self._warnings: list[str] = []
+        self._passed_over: dict[str, str] = {}
+        self._trouble = ProviderError("No model is named for this persona.", code="provider_unknown")
+        self.asked: tuple[str, str] | None = None
+        """Provider and model asked last: whoever spoke, once a word was shown."""
+
+    @property
+    def warnings(self) -> list[str] | None:
+        """What the providers could not be asked for, and who could not answer; None when there is nothing to say."""
+        passed_over = [f"{name} could not answer ({code})" for name, code in self._passed_over.items()]
+        return [*passed_over, *self._warnings] or None
 
     async def answer(self) -> Ending:
         """Ask the models in order; the first that shows a word answers. After that no other one takes over: a reply is never spliced.
 
-        Raises the last `ProviderError` when no model gave a whole reply.
+        A model that is being given a rest is passed over. When all others fail, the one that failed longest ago is asked all the same:
+        rather a call in vain than no words. Raises the last `ProviderError` when no model gave a whole reply.
         """
-        trouble = ProviderError("No model is named for this persona.")
+        resting: dict[str, float] = {}
         for name in _candidates(self._opened):
             try:
-                return await self._answer_by(*split_model(name))
+                return await self._answer_by(name)
+            except Resting as error:
+                resting[name] = error.failed_at
+                self._passed_over[name] = error.code
             except ProviderError as error:
-                log.warning("provider_failed", exchange=self._opened.id, model=name, code=error.code)
-                trouble = error
-                if self._shown:
-                    break
-        raise trouble
+                self._fail(name, error)
+        if resting:
+            name = min(resting, key=lambda each: resting[each])
+            del self._passed_over[name]
+            try:
+                return await self._answer_by(name, insist=True)
+            except ProviderError as error:
+                self._fail(name, error)
+        raise self._trouble
 
-    async def _answer_by(self, provider: str, model: str) -> Ending:
+    def _fail(self, name: str, error: ProviderError) -> None:
+        """Go on to the next model, unless a part of this one's reply was shown."""
+        log.warning("provider_failed", exchange=self._opened.id, model=name, code=error.code, reason=error.message)
+        if self._shown:
+            raise error
+        self._passed_over[name] = error.code
+        self._trouble = error
+
+    async def _answer_by(self, name: str, *, insist: bool = False) -> Ending:
+        provider, model = split_model(name)
+        self.asked, self._warnings = (provider, model), []
         persona = self._opened.persona
         rules = persona.settings.reply
         cleaner = ReplyCleaner(
@@ -58,8 +88,10 @@ class Question:
         )
         last = Piece(finish_reason="stop")
         length = 0
-        async with aclosing(self._providers.get(provider).stream(self._call(provider, model))) as pieces:
+        async with aclosing(self._providers.get(provider).stream(self._call(provider, model, insist=insist))) as pieces:
             async for piece in pieces:
+                if piece.warnings:
+                    self._warnings = piece.warnings
                 self._tell(cleaner.feed(piece.text))
                 length += len(piece.text)
                 if piece.finish_reason:
@@ -80,6 +112,7 @@ class Question:
             model=model,
             prompt_tokens=last.prompt_tokens,
             completion_tokens=last.completion_tokens,
+            warnings=self.warnings,
         )
 
     def _tell(self, text: str) -> None:
@@ -87,7 +120,7 @@ class Question:
             self._shown.append(text)
             self._show(text)
 
-    def _call(self, provider: str, model: str) -> Call:
+    def _call(self, provider: str, model: str, *, insist: bool) -> Call:
         sampling = self._opened.persona.settings.sampling
         values: dict[str, Any] = {
             name: getattr(sampling, name)
@@ -96,12 +129,16 @@ class Question:
         return Call(
             model=served_name(provider, model, self._settings),
             messages=assemble(self._opened.prompt, self._opened.history, self._opened.message),
+            insist=insist,
             **{**values, **self._overrides},
         )
 
 
 def _candidates(opened: Opened) -> list[str]:
-    """Who may answer, as provider:model: the version's own model, or, for the untrained start, those of the persona file in their order."""
-    if opened.version.provider and opened.version.model:
-        return [f"{opened.version.provider}:{opened.version.model}"]
-    return opened.persona.settings.models
+    """Who may answer, as provider:model, each once: first the version's own model, if it has one, then those of the persona file.
+
+    A trained version whose model cannot be reached leaves nobody without words. The exchange says who spoke, and that it was not the
+    version: its provider and model are then not the version's.
+    """
+    own = [f"{opened.version.provider}:{opened.version.model}"] if opened.version.provider and opened.version.model else []
+    return list(dict.fromkeys([*own, *opened.persona.settings.models]))

@@ -85,6 +85,8 @@ def _call(model: str, system: str, sampling: Sampling, probe: Probe, seed: int) 
         presence_penalty=sampling.presence_penalty,
         seed=seed,
         stop=sampling.stop,
+        # A model that rests after failures is no worse a model for it: each of the two compared gets every question.
+        insist=True,
     )
 
 

@@ -1,43 +1,48 @@
 """Which provider a name such as `local:starter` or `ollama:llama3.2` means. The only place that builds providers."""
 
 import os
-import tomllib
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
+import structlog
 
 import service
-from service.errors import ProviderError, SettingsError
-from service.providers.base import Provider
-from service.providers.ollama import OllamaProvider
-from service.providers.openai import OpenAIProvider
+from service.errors import ProviderError
+from service.providers.base import Provider, Timeouts
+from service.providers.ollama import DEFAULT_CONTEXT, OllamaProvider
+from service.providers.openai import AzureProvider, OpenAIProvider
+from service.providers.steady import RETRIES, SteadyProvider
+from service.providers.table import BUILT_IN, Table, TimeoutTable, read_tables
 from service.settings import Settings
 
 STARTER = Path(service.__file__).parent / "starter" / "weights"
 """The checkpoint folder of the model that ships."""
 
-_OURS = ("local", "openai", "ollama")
+# A model may have to be loaded before its first token: the embedded engine takes seconds, Ollama minutes for a large one.
+_LOADING = {"local": Timeouts(first_token=120.0, between_tokens=60.0), "ollama": Timeouts(first_token=300.0, between_tokens=60.0)}
 
-
-class _Further(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One `[providers.NAME]` table of attune.toml; the key is read from the environment variable `key_env`."""
-
-    base_url: str
-    key_env: str = ""
+log = structlog.get_logger()
 
 
 class Providers:
-    """The providers by name; each is built when it is first asked for."""
+    """The providers by name; each is built when it is first asked for. `clock` is the time of their circuit breakers."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._settings = settings
-        self._further = _read_further(settings.providers)
+        self._clock = clock
+        self._tables = {**{name: Table() for name in BUILT_IN}, **read_tables(settings.providers)}
         self._built: dict[str, Provider] = {}
 
     def get(self, name: str) -> Provider:
         """Return the provider; raise `ProviderError` when there is none of that name."""
         if name not in self._built:
-            self._built[name] = self._build(name)
+            table = self._tables.get(name)
+            if table is None:
+                raise ProviderError(f"There is no provider '{name}'. Name it in {self._settings.providers}.", code="provider_unknown")
+            retries = RETRIES if table.retries is None else table.retries
+            self._built[name] = SteadyProvider(self._build(name, table), name, retries=retries, clock=self._clock)
         return self._built[name]
 
     async def close(self) -> None:
@@ -45,18 +50,22 @@ class Providers:
         for provider in self._built.values():
             await provider.close()
 
-    def _build(self, name: str) -> Provider:
+    def _build(self, name: str, table: Table) -> Provider:
+        kind = BUILT_IN.get(name, table.kind)
+        timeouts = _timeouts(name if name in _LOADING else kind, table.timeouts)
         match name:
             case "local":
-                return OpenAIProvider(f"{self._settings.engine_url}/v1", name="local")
+                return OpenAIProvider(f"{self._settings.engine_url}/v1", name=name, timeouts=timeouts, engine=True)
             case "openai":
-                return OpenAIProvider(self._settings.openai_base_url, self._settings.openai_api_key)
+                return OpenAIProvider(self._settings.openai_base_url, self._settings.openai_api_key, timeouts=timeouts)
+        url, key = (self._settings.ollama_host, "") if name == "ollama" else (table.base_url, _key(name, table))
+        match kind:
+            case "azure":
+                return AzureProvider(url, key, api_version=table.api_version, name=name, timeouts=timeouts)
             case "ollama":
-                return OllamaProvider(self._settings.ollama_host)
-        if name in self._further:
-            further = self._further[name]
-            return OpenAIProvider(further.base_url, os.environ.get(further.key_env, ""), name=name)
-        raise ProviderError(f"There is no provider '{name}'. Name it in {self._settings.providers}.", code="provider_unknown")
+                window = table.num_ctx or DEFAULT_CONTEXT
+                return OllamaProvider(url, key, name=name, timeouts=timeouts, keep_alive=table.keep_alive, num_ctx=window)
+        return OpenAIProvider(url, key, name=name, timeouts=timeouts)
 
 
 def checkpoint_folder(model: str, settings: Settings) -> Path:
@@ -73,20 +82,17 @@ def split_model(text: str) -> tuple[str, str]:
     """Cut `provider:model`; raise `ProviderError` without a colon."""
     provider, colon, model = text.partition(":")
     if not colon or not provider or not model:
-        raise ProviderError(f"'{text}' is not of the form provider:model, such as local:starter.")
+        raise ProviderError(f"'{text}' is not of the form provider:model, such as local:starter.", code="provider_unknown")
     return provider, model
 
 
-def _read_further(path: Path) -> dict[str, _Further]:
-    if not path.exists():
-        return {}
-    try:
-        further = msgspec.convert(tomllib.loads(path.read_text("utf-8")).get("providers", {}), dict[str, _Further])
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
-        raise SettingsError(f"{path}: {error}") from error
-    for name, one in further.items():
-        if name in _OURS:
-            raise SettingsError(f"{path}: the provider '{name}' is built in and set by the environment; give yours another name.")
-        if not one.base_url.startswith(("http://", "https://")):
-            raise SettingsError(f"{path}: the base_url of '{name}' must begin with http:// or https://.")
-    return further
+def _timeouts(usual: str, patience: TimeoutTable) -> Timeouts:
+    chosen = {name: value for name, value in msgspec.structs.asdict(patience).items() if value is not None}
+    return msgspec.structs.replace(_LOADING.get(usual, Timeouts()), **chosen)
+
+
+def _key(name: str, table: Table) -> str:
+    """The key from the environment. Some servers need none; where one is named and missing, the log says so."""
+    if table.key_env and table.key_env not in os.environ:
+        log.warning("provider_key_missing", provider=name, variable=table.key_env)
+    return os.environ.get(table.key_env, "")

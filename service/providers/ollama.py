@@ -3,21 +3,21 @@
 Read like the other providers, not with Ollama's client: that one cuts lines at U+0085, which may stand inside a reply.
 """
 
-from collections.abc import AsyncGenerator
 from typing import Any
 
-import httpx
 import msgspec
 
-from service.errors import ProviderError
-from service.providers.base import Call, Piece, Provider
-from service.providers.wire import UNREADABLE, cut_lines, open_client, wire_errors
+from service.providers.base import Call, Piece, Timeouts
+from service.providers.lines import LineProvider, Reading, check_key
+from service.providers.wire import UNREADABLE, Answer, reported, unreadable
 
-_TIMEOUT = httpx.Timeout(60.0, connect=5.0)
+DEFAULT_CONTEXT = 8_192
+"""Tokens. Stated, because Ollama's own default depends on the card's memory, and longer prompts are cut without a word."""
 
 
 class _Message(msgspec.Struct):
     content: str = ""
+    thinking: str | None = None
 
 
 class _Part(msgspec.Struct):
@@ -32,59 +32,69 @@ class _Part(msgspec.Struct):
 _decoder = msgspec.json.Decoder(_Part)
 
 
-class OllamaProvider(Provider):
-    """An Ollama server at `host`."""
+class _Reading(Reading):
+    def __init__(self, name: str, answer: Answer) -> None:
+        self._name = name
+        self._answer = answer
+        self._last: Piece | None = None
 
-    def __init__(self, host: str, *, timeout: httpx.Timeout = _TIMEOUT) -> None:
-        self._client = open_client(host, timeout)
+    def take(self, line: bytes) -> str:
+        """Ollama reports a failure in the middle as a line with status 200; that too ends the reply."""
+        if self.done or not line.strip():
+            return ""
+        try:
+            part = _decoder.decode(line)
+        except UNREADABLE as error:
+            raise unreadable(self._name) from error
+        if part.error is not None:
+            raise reported(self._name)
+        self._answer.heard(token=bool(part.message.content or part.message.thinking))
+        if part.done:
+            self.done = True
+            reason = "length" if part.done_reason == "length" else "stop"
+            self._last = Piece(finish_reason=reason, prompt_tokens=part.prompt_eval_count, completion_tokens=part.eval_count)
+        return part.message.content
 
-    async def close(self) -> None:
-        await self._client.aclose()
-
-    async def stream(self, call: Call) -> AsyncGenerator[Piece, None]:
-        """Yield the reply. Ollama reports a failure in the middle as a line with status 200; that too is a `ProviderError`."""
-        with wire_errors("ollama"):
-            async with self._client.stream("POST", "/api/chat", json=_body(call)) as response:
-                if response.status_code != 200:
-                    raise ProviderError(f"Ollama answered with status {response.status_code}.")
-                async for line in cut_lines(response.aiter_bytes()):
-                    if not line.strip():
-                        continue
-                    part = _decode(line)
-                    if part.message.content:
-                        yield Piece(text=part.message.content)
-                    if part.done:
-                        reason = "length" if part.done_reason == "length" else "stop"
-                        yield Piece(finish_reason=reason, prompt_tokens=part.prompt_eval_count, completion_tokens=part.eval_count)
-                        return
-        raise ProviderError("Ollama broke off in the middle of a reply.", code="provider_broke_off")
-
-
-def _decode(line: bytes) -> _Part:
-    try:
-        part = _decoder.decode(line)
-    except UNREADABLE as error:
-        raise ProviderError("Ollama sent something that is no part of a chat.") from error
-    if part.error is not None:
-        raise ProviderError("Ollama reported an error in the middle of a reply.", code="provider_broke_off")
-    return part
+    def last(self) -> Piece | None:
+        return self._last
 
 
-def _body(call: Call) -> dict[str, Any]:
-    messages = [{"role": turn.role, "content": turn.content} for turn in call.messages]
-    return {"model": call.model, "messages": messages, "stream": True, "options": _options(call)}
+class OllamaProvider(LineProvider):
+    """An Ollama server at `host`. `keep_alive` says how long a model stays loaded, `num_ctx` how many tokens it may read."""
 
+    def __init__(
+        self,
+        host: str,
+        key: str = "",
+        *,
+        name: str = "ollama",
+        timeouts: Timeouts = Timeouts(),
+        keep_alive: str | int | None = None,
+        num_ctx: int = DEFAULT_CONTEXT,
+    ) -> None:
+        key = check_key(name, key)
+        super().__init__(name, host, {"authorization": f"Bearer {key}"} if key else {}, timeouts)
+        self._keep_alive = {} if keep_alive is None else {"keep_alive": keep_alive}
+        self._num_ctx = num_ctx
 
-def _options(call: Call) -> dict[str, Any]:
-    """Ollama's names; `num_ctx` is stated because its default depends on the card's memory and longer prompts are cut without a word."""
-    options = {
-        "num_predict": call.max_tokens,
-        "num_ctx": 8192,
-        "temperature": call.temperature,
-        "top_p": call.top_p,
-        "frequency_penalty": call.frequency_penalty,
-        "presence_penalty": call.presence_penalty,
-        "seed": call.seed,
-        "stop": call.stop or None,
-    }
-    return {name: value for name, value in options.items() if value is not None}
+    def _reading(self, answer: Answer) -> Reading:
+        return _Reading(self._name, answer)
+
+    async def _ask(self, call: Call) -> tuple[Answer, list[str]]:
+        """Ollama takes every parameter of ours: there is nothing to warn of."""
+        body = {"model": call.model, "messages": call.messages, "stream": True, "options": self._options(call), **self._keep_alive}
+        return await self._link.ask("/api/chat", body), []
+
+    def _options(self, call: Call) -> dict[str, Any]:
+        """Ollama's names."""
+        options = {
+            "num_predict": call.max_tokens,
+            "num_ctx": self._num_ctx,
+            "temperature": call.temperature,
+            "top_p": call.top_p,
+            "frequency_penalty": call.frequency_penalty,
+            "presence_penalty": call.presence_penalty,
+            "seed": call.seed,
+            "stop": call.stop or None,
+        }
+        return {name: value for name, value in options.items() if value is not None}

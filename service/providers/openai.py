@@ -1,26 +1,32 @@
-"""OpenAI's chat completions and all that speak them: OpenAI, vLLM, llama.cpp, the embedded engine.
+"""OpenAI's chat completions and all that speak them: OpenAI, Azure, vLLM, llama.cpp, the embedded engine.
 
-Bytes are read with httpx over the aiohttp transport and decoded with msgspec: several times faster than the SDK's objects on this hot path.
+Bytes are read with aiohttp and decoded with msgspec: many times faster than the SDK's objects on this hot path.
 The wire format is OpenAI's `POST /chat/completions` with `stream: true` (server-sent events).
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
+from urllib.parse import quote
 
-import httpx
 import msgspec
+import structlog
 
-from service.errors import ProviderError
-from service.providers.base import Call, Piece, Provider
-from service.providers.wire import UNREADABLE, cut_lines, open_client, wire_errors
+from service.providers.base import Call, Piece, Timeouts
+from service.providers.failure import Failure
+from service.providers.lines import LineProvider, Reading, check_key
+from service.providers.sampling import OPTIONAL, engine_takes_no, in_words_of_openai, thinkers_take_no
+from service.providers.wire import UNREADABLE, Answer, reported, unreadable
 
-_TIMEOUT = httpx.Timeout(30.0, connect=5.0)
 _BROKEN = {"error", "abort"}
 """Finish reasons by which a server says in the last event that there is no whole reply (OpenRouter and vLLM)."""
+
+log = structlog.get_logger()
 
 
 class _Delta(msgspec.Struct):
     content: str | None = None
+    # Thoughts are no reply, but a sign of life. vLLM, llama.cpp and DeepSeek name them one way, OpenRouter the other.
+    reasoning_content: Any = None
+    reasoning: Any = None
 
 
 class _Choice(msgspec.Struct):
@@ -42,73 +48,102 @@ class _Event(msgspec.Struct):
 _decoder = msgspec.json.Decoder(_Event)
 
 
-class OpenAIProvider(Provider):
-    """A chat completions API at `base_url` (ending in /v1), with a key where one is needed."""
-
-    def __init__(self, base_url: str, key: str = "", *, name: str = "openai", client: httpx.AsyncClient | None = None) -> None:
-        key = key.strip()
-        if not (key.isascii() and key.isprintable()):
-            raise ProviderError(f"The key of the provider {name} holds a character that no key can have.")
-        headers = {"authorization": f"Bearer {key}"} if key else {}
+class _Reading(Reading):
+    def __init__(self, name: str, answer: Answer) -> None:
         self._name = name
-        self._client = client or open_client(base_url, _TIMEOUT, headers)
+        self._answer = answer
+        self._finish: str | None = None
+        self._usage = _Usage()
 
-    async def close(self) -> None:
-        await self._client.aclose()
-
-    async def stream(self, call: Call) -> AsyncGenerator[Piece, None]:
-        """Yield the reply of `POST chat/completions`. A stream that is cut before its finish reason is a `ProviderError`."""
-        finish: str | None = None
-        usage: _Usage | None = None
-        with wire_errors(self._name):
-            async with self._client.stream("POST", "chat/completions", json=_body(call)) as response:
-                if response.status_code != 200:
-                    raise ProviderError(f"The provider {self._name} answered with status {response.status_code}.")
-                async for data in _events(response.aiter_bytes()):
-                    if data == b"[DONE]":
-                        break
-                    event = self._decode(data)
-                    usage = event.usage or usage
-                    for choice in event.choices[:1]:
-                        finish = choice.finish_reason or finish
-                        if choice.delta.content:
-                            yield Piece(text=choice.delta.content)
-        if finish is None or finish in _BROKEN:
-            raise ProviderError(f"The provider {self._name} broke off in the middle of a reply.", code="provider_broke_off")
-        counted = usage or _Usage()
-        yield Piece(finish_reason=finish, prompt_tokens=counted.prompt_tokens, completion_tokens=counted.completion_tokens)
-
-    def _decode(self, data: bytes) -> _Event:
+    def take(self, line: bytes) -> str:
+        if self.done or not line.startswith(b"data:"):
+            return ""
+        data = line[5:].strip()
+        if data == b"[DONE]":
+            self.done = True
+            return ""
         try:
             event = _decoder.decode(data)
         except UNREADABLE as error:
-            raise ProviderError(f"The provider {self._name} sent something that is no chat completion.") from error
+            raise unreadable(self._name) from error
         if event.error is not None:
-            raise ProviderError(f"The provider {self._name} reported an error in the middle of a reply.", code="provider_broke_off")
-        return event
+            raise reported(self._name)
+        self._usage = event.usage or self._usage
+        if not event.choices:
+            return ""
+        choice = event.choices[0]
+        delta = choice.delta
+        self._finish = choice.finish_reason or self._finish
+        self._answer.heard(token=bool(delta.content or delta.reasoning_content or delta.reasoning))
+        return delta.content or ""
+
+    def last(self) -> Piece | None:
+        if self._finish is None or self._finish in _BROKEN:
+            return None
+        usage = self._usage
+        return Piece(finish_reason=self._finish, prompt_tokens=usage.prompt_tokens, completion_tokens=usage.completion_tokens)
 
 
-def _body(call: Call) -> dict[str, Any]:
-    optional = {
-        "temperature": call.temperature,
-        "top_p": call.top_p,
-        "frequency_penalty": call.frequency_penalty,
-        "presence_penalty": call.presence_penalty,
-        "seed": call.seed,
-        "stop": call.stop or None,
-    }
-    return {
-        "model": call.model,
-        "messages": [{"role": turn.role, "content": turn.content} for turn in call.messages],
-        "max_tokens": call.max_tokens,
-        "stream": True,
-        "stream_options": {"include_usage": True},
-        **{name: value for name, value in optional.items() if value is not None},
-    }
+class OpenAIProvider(LineProvider):
+    """A chat completions API at `base_url` (ending in /v1), with a key where one is needed. `engine`: it is our embedded one."""
+
+    def __init__(
+        self, base_url: str, key: str = "", *, name: str = "openai", timeouts: Timeouts = Timeouts(), engine: bool = False
+    ) -> None:
+        super().__init__(name, base_url, self._key_header(check_key(name, key)), timeouts)
+        self._engine = engine
+        self._refused: dict[str, frozenset[str]] = {}
+
+    def _key_header(self, key: str) -> dict[str, str]:
+        return {"authorization": f"Bearer {key}"} if key else {}
+
+    def _path(self, model: str) -> str:
+        return "/chat/completions"
+
+    def _reading(self, answer: Answer) -> Reading:
+        return _Reading(self._name, answer)
+
+    async def _ask(self, call: Call) -> tuple[Answer, list[str]]:
+        """Ask; when the model refuses parameters, ask again without them, and remember it as long as we run."""
+        known = engine_takes_no(call) if self._engine else thinkers_take_no(call.model)
+        left_out = known | self._refused.get(call.model, frozenset())
+        while True:
+            parameters, warnings = in_words_of_openai(self._name, call, left_out)
+            try:
+                answer = await self._link.ask(self._path(call.model), _body(call, parameters))
+            except Failure as failure:
+                refused = failure.refused & OPTIONAL & parameters.keys()
+                if not refused:
+                    raise
+                log.warning("parameters_refused", provider=self._name, parameters=sorted(refused))
+                left_out |= refused
+                continue
+            if left_out != known:
+                self._refused[call.model] = left_out - known
+            return answer, warnings
 
 
-async def _events(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """Cut a byte stream into the data of server-sent events (one `data:` line each, as every chat completions server sends them)."""
-    async for line in cut_lines(chunks):
-        if line.startswith(b"data:"):
-            yield line[5:].strip()
+class AzureProvider(OpenAIProvider):
+    """Azure OpenAI at `base_url` (https://NAME.openai.azure.com); the model is the deployment.
+
+    With an `api_version` it is asked at that version's address of the deployment, without one at the versionless /openai/v1.
+    """
+
+    def __init__(
+        self, base_url: str, key: str = "", *, api_version: str = "", name: str = "azure", timeouts: Timeouts = Timeouts()
+    ) -> None:
+        resource = base_url.rstrip("/").removesuffix("/v1").removesuffix("/openai")
+        super().__init__(resource, key, name=name, timeouts=timeouts)
+        self._api_version = api_version
+
+    def _key_header(self, key: str) -> dict[str, str]:
+        return {"api-key": key} if key else {}
+
+    def _path(self, model: str) -> str:
+        if not self._api_version:
+            return "/openai/v1/chat/completions"
+        return f"/openai/deployments/{quote(model, safe='')}/chat/completions?api-version={quote(self._api_version, safe='')}"
+
+
+def _body(call: Call, parameters: dict[str, Any]) -> dict[str, Any]:
+    return {"model": call.model, "messages": call.messages, "stream": True, **parameters}

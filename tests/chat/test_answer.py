@@ -2,15 +2,20 @@
 
 import asyncio
 from collections.abc import Callable
+from itertools import count, groupby
 
+import msgspec
 import pytest
-from sqlmodel import Session
+from sqlmodel import Session, select
+from structlog.testing import capture_logs
 
-from service.db.tables import ExchangeState, Version
+from service.db.tables import Exchange, ExchangeState, Version
 from service.personas.persona import Persona, ReplyRules, Sampling
 from service.providers.base import Turn
+from service.providers.catalog import Providers
 from service.registry import promote
-from tests.fakes.models import Script
+from service.settings import Settings
+from tests.fakes.models import OpenAIServer, Script
 from tests.fakes.stage import Stage
 
 pytestmark = pytest.mark.anyio
@@ -29,6 +34,17 @@ BEFORE_A_WORD = {
 }
 
 
+def _asked(it: Stage) -> list[str]:
+    """The models asked, in their order; one that was asked again counts once."""
+    return [model for model, _ in groupby(asked["model"] for asked in it.server.asked)]
+
+
+def _timeless(settings: Settings) -> Providers:
+    """Providers whose clock tells which of two things was first, but hardly moves: no rest is ever over."""
+    ticks = count()
+    return Providers(settings, clock=lambda: next(ticks) * 1e-6)
+
+
 @pytest.mark.parametrize("case", BEFORE_A_WORD)
 async def test_the_next_model_answers_when_the_first_shows_no_word(case: str, stage: Callable[..., Stage], persona: MakePersona) -> None:
     """However a model fails before its first shown word, the next one answers, alone, and is the one that is stamped."""
@@ -37,9 +53,11 @@ async def test_the_next_model_answers_when_the_first_shows_no_word(case: str, st
         generation = await it.begin(persona=friend)
         events = await it.events(generation)
         row = it.row(generation)
-        assert [asked["model"] for asked in it.server.asked] == ["first", "second"]
+        assert _asked(it) == ["first", "second"]
     assert "".join(event.text for event in events) == row.reply == "Hello there."
     assert (row.state, row.provider, row.model, row.error) == (ExchangeState.complete, "test", "second", None)
+    [passed_over] = row.warnings
+    assert passed_over.startswith("test:first could not answer (")
 
 
 @pytest.mark.parametrize("name", ["nowhere:model", "nonsense", "test:"])
@@ -57,9 +75,10 @@ async def test_after_a_shown_word_nobody_takes_over(stage: Callable[..., Stage],
         generation = await it.begin(persona=persona("friend", "test:first", "test:second"))
         events = await it.events(generation)
         row = it.row(generation)
-        assert [asked["model"] for asked in it.server.asked] == ["first"]
+        assert _asked(it) == ["first"]
     assert [event.kind for event in events] == ["delta", "delta", "error"]
-    assert (row.state, row.reply, row.error) == (ExchangeState.failed, "Hello there.", "provider_failed")
+    assert (row.state, row.reply, row.error) == (ExchangeState.failed, "Hello there.", "provider_broke_off")
+    assert (row.provider, row.model) == ("test", "first")
 
 
 async def test_when_all_fail_the_last_failure_is_told(stage: Callable[..., Stage], persona: MakePersona) -> None:
@@ -70,21 +89,137 @@ async def test_when_all_fail_the_last_failure_is_told(stage: Callable[..., Stage
         assert (it.row(generation).state, it.row(generation).error) == (ExchangeState.failed, "reply_empty")
 
 
+def _crown(session: Session) -> Version:
+    """A trained version becomes champion."""
+    version = Version(persona="friend", number=1, provider="local", model="abc")
+    session.add(version)
+    session.flush()
+    return promote(session, version, "better")
+
+
 async def test_a_trained_version_is_asked_for_its_own_model(stage: Callable[..., Stage], persona: MakePersona) -> None:
-    """A version that has a model is that model: no other one of the persona file answers in its name."""
-    async with stage() as it:
-
-        def crown(session: Session) -> Version:
-            version = Version(persona="friend", number=1, provider="local", model="abc")
-            session.add(version)
-            session.flush()
-            return promote(session, version, "better")
-
-        it.do(crown)
+    """A version that has a model is that model; as long as it answers, no other one of the persona file does."""
+    async with stage(first=Script()) as it:
+        it.do(_crown)
+        own = str(it.folder / "artifacts" / "versions" / "abc")
+        it.server.scripts[own] = Script(pieces=("I am v1.",))
         generation = await it.begin(persona=persona("friend", "test:first"))
         await it.events(generation)
-        assert [asked["model"] for asked in it.server.asked] == [str(it.folder / "artifacts" / "versions" / "abc")]
-        assert it.row(generation).state == ExchangeState.failed
+        row = it.row(generation)
+        assert _asked(it) == [own]
+    assert (row.reply, row.provider, row.model, row.warnings) == ("I am v1.", "local", "abc", None)
+
+
+async def test_a_version_that_cannot_be_reached_leaves_nobody_without_words(stage: Callable[..., Stage], persona: MakePersona) -> None:
+    """The persona's own models answer in its place, and the exchange says so: who spoke was not the version."""
+    async with stage(first=Script(status=503), second=Script()) as it:
+        version = it.do(_crown)
+        generation = await it.begin(persona=persona("friend", "test:first", "test:second"))
+        await it.events(generation)
+        row = it.row(generation)
+    assert (row.state, row.reply, row.version_id) == (ExchangeState.complete, "Hello there.", version.id)
+    assert (row.provider, row.model) == ("test", "second") != (version.provider, version.model)
+    assert row.warnings == ["local:abc could not answer (provider_model_unknown)", "test:first could not answer (provider_failed)"]
+
+
+async def test_a_resting_model_is_passed_over_until_nobody_else_answers(stage: Callable[..., Stage], persona: MakePersona) -> None:
+    """Down for long, the first model is not even asked; but when the second fails, too, the first is: it may be back."""
+    friend = persona("friend", "test:first", "test:second")
+    async with stage(first=Script(status=500), second=Script(), providers=_timeless) as it:
+        for _ in range(2):
+            await it.events(await it.begin(persona=friend))
+        before = len(it.server.asked)
+        generation = await it.begin(persona=friend)
+        await it.events(generation)
+        assert [asked["model"] for asked in it.server.asked[before:]] == ["second"]
+        assert it.row(generation).warnings == ["test:first could not answer (provider_resting)"]
+
+        before = len(it.server.asked)
+        it.server.scripts.update(first=Script(pieces=("Back.",)), second=Script(status=404))
+        generation = await it.begin(persona=friend)
+        await it.events(generation)
+        row = it.row(generation)
+        assert [asked["model"] for asked in it.server.asked[before:]] == ["second", "first"]
+    assert (row.reply, row.model, row.warnings) == ("Back.", "first", ["test:second could not answer (provider_model_unknown)"])
+
+
+async def test_when_all_rest_the_one_that_failed_longest_ago_is_asked(stage: Callable[..., Stage], persona: MakePersona) -> None:
+    """Rather a call in vain than a refusal: of all that rest, one is asked, and its failure is the one that is told."""
+    friend = persona("friend", "test:first", "test:second")
+    async with stage(first=Script(status=500), second=Script(status=503), providers=_timeless) as it:
+        for _ in range(2):
+            await it.events(await it.begin(persona=friend))
+        before = len(it.server.asked)
+        generation = await it.begin(persona=friend)
+        await it.events(generation)
+        row = it.row(generation)
+        assert [asked["model"] for asked in it.server.asked[before:]] == ["first"]
+    assert (row.state, row.error) == (ExchangeState.failed, "provider_failed")
+    assert row.warnings == ["test:second could not answer (provider_resting)", "test:first could not answer (provider_failed)"]
+
+
+async def test_who_spoke_is_known_of_a_reply_that_was_cancelled(stage: Callable[..., Stage], persona: MakePersona) -> None:
+    """A reply that was stopped has an author, too; before the first word there is none."""
+    friend = persona("friend", "test:first", "test:second")
+    async with stage(first=Script(status=404), second=Script(after="stall"), silent=Script(pieces=(), after="stall")) as it:
+        spoken = await it.begin(persona=friend)
+        await it.first(spoken)
+        silent = await it.begin(persona=persona("friend", "test:silent"))
+        await it.until(lambda: it.server.asked[-1]["model"] == "silent")
+        for generation in (spoken, silent):
+            await it.generations.cancel(generation.opened.id)
+        rows = [it.row(generation) for generation in (spoken, silent)]
+    assert [(row.state, row.provider, row.model) for row in rows] == [
+        (ExchangeState.cancelled, "test", "second"),
+        (ExchangeState.cancelled, None, None),
+    ]
+    assert rows[0].warnings == ["test:first could not answer (provider_model_unknown)"]
+
+
+async def test_what_the_model_could_not_be_asked_is_kept(stage: Callable[..., Stage], persona: MakePersona) -> None:
+    """A parameter that the model refuses is named on the exchange of the model that answered, not the one passed over; no word of it
+    stands in the log."""
+    friend = persona("friend", "test:first", "test:second", sampling=Sampling(temperature=0.4, seed=4))
+    async with stage(first=Script(refuses=("temperature",), pieces=()), second=Script(refuses=("seed",))) as it:
+        with capture_logs() as logs:
+            generation = await it.begin("Zebulonia?", persona=friend)
+            await it.events(generation)
+        row = it.row(generation)
+    assert row.warnings == [
+        "test:first could not answer (reply_empty)",
+        "test: seed is not taken by this model and was left out",
+    ]
+    assert [entry["parameters"] for entry in logs if entry["event"] == "parameters_refused"] == [["temperature"], ["seed"]]
+    assert "Zebulonia" not in str(logs)
+
+
+async def test_wherever_the_model_dies_there_is_one_exchange_with_a_true_state(stage: Callable[..., Stage]) -> None:
+    """Cut at any byte of the body, the exchange is failed with what was shown, or, from the finish on, complete; and nothing stays open."""
+    pieces = ("Hello", " caf\u00e9", ".")
+    server = OpenAIServer()
+    script = Script(pieces=pieces)
+    ending = server.ending(script)
+    said = sum(len(server.event(server.said(text), script)) for text in pieces)
+    whole_at = said + ending.index(b"\n")
+    places = [*range(0, said + len(ending), 9), whole_at - 1, whole_at + 1]
+    async with stage(**{f"cut{place}": script._replace(cut_after=place) for place in places}) as it:
+        friend = it.persona
+        rows = {}
+        for place in places:
+            models = msgspec.structs.replace(friend.settings, models=[f"test:cut{place}"])
+            generation = await it.begin(persona=msgspec.structs.replace(friend, settings=models))
+            events = await it.events(generation)
+            rows[place] = it.row(generation)
+            assert rows[place].reply == "".join(event.text for event in events), place
+        everything = it.ask(lambda session: session.exec(select(Exchange)).all())
+    assert len(everything) == len(places)
+    for place, row in rows.items():
+        assert "".join(pieces).startswith(row.reply), place
+        if place < whole_at:
+            assert (row.state, row.finish_reason) == (ExchangeState.failed, None), place
+            assert row.error in {"provider_broke_off", "provider_unreachable"}, place
+        else:
+            assert (row.state, row.reply, row.finish_reason) == (ExchangeState.complete, "".join(pieces), "stop"), place
 
 
 async def test_the_whole_question_goes_out(stage: Callable[..., Stage], persona: MakePersona) -> None:

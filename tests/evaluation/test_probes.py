@@ -2,16 +2,16 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any
 
-import httpx
 import pytest
 
-from service.evaluation.probes import ask, check
+from service.evaluation.probes import ProbeAnswer, ask, check
 from service.personas.persona import Sampling
 from service.personas.shelf import Expectation, Probe
 from service.providers.openai import OpenAIProvider
+from tests.fakes.serving import Answer, Request, Server
 
 GREETING = Probe(ask="Hello?", about="form")
 NAME = Probe(ask="Your name?", about="identity", expect=Expectation(contains=["Friend"]))
@@ -51,40 +51,44 @@ def test_a_reply_is_told_all_that_it_fails(expectation: Expectation, reply: str,
     assert check(expectation, reply) == failed
 
 
-class Served:
-    """A chat completions server in this process: answers as told, and remembers what it was asked."""
+class Served(Server):
+    """A chat completions server: answers as told (None is an error), and remembers what it was asked."""
 
-    def __init__(self, answer: Callable[[dict[str, Any], int], str | None]) -> None:
-        self.answer = answer
+    def __init__(self, reply: Callable[[dict[str, Any], int], str | None]) -> None:
+        super().__init__()
+        self.reply = reply
         self.asked: list[dict[str, Any]] = []
         self.under_way = 0
         self.most_at_once = 0
 
-    async def __call__(self, scope: Any, receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Awaitable[None]]) -> None:
-        body = json.loads((await receive())["body"])
+    async def answer(self, request: Request, answer: Answer) -> None:
+        body = json.loads(request.body)
         self.asked.append(body)
         self.under_way += 1
         self.most_at_once = max(self.most_at_once, self.under_way)
         await asyncio.sleep(0.01)
         self.under_way -= 1
-        text = self.answer(body, len(self.asked))
-        await send({"type": "http.response.start", "status": 500 if text is None else 200, "headers": []})
+        text = self.reply(body, len(self.asked))
+        await answer.start(500 if text is None else 200, "text/event-stream")
         event = {"choices": [{"delta": {"content": text}, "finish_reason": "stop"}]}
-        await send({"type": "http.response.body", "body": f"data: {json.dumps(event)}\n\ndata: [DONE]\n\n".encode()})
+        await answer.send(f"data: {json.dumps(event)}\n\ndata: [DONE]\n\n".encode())
+        await answer.end()
 
-    def provider(self) -> OpenAIProvider:
-        client = httpx.AsyncClient(transport=httpx.ASGITransport(app=self), base_url="http://engine/v1")
-        return OpenAIProvider("http://engine/v1", client=client)
+
+async def _answers(served: Served, *arguments: Any, times: int) -> list[ProbeAnswer]:
+    async with served:
+        provider = OpenAIProvider(served.url)
+        answers = await ask(provider, "m", *arguments, times=times)
+        await provider.close()
+    return answers
 
 
 @pytest.mark.anyio
 async def test_each_probe_is_asked_with_each_seed() -> None:
     """The call carries prompt, question and sampling; answers come by probe and seed, checked, though at most four run at once."""
     served = Served(lambda body, _: f"I am Friend number {body['seed']}." if "name" in body["messages"][1]["content"] else "Hi there")
-    provider = served.provider()
 
-    answers = await ask(provider, "m", "Be kind.", Sampling(temperature=0.5, max_tokens=9, stop=["X"]), [GREETING, NAME], times=5)
-    await provider.close()
+    answers = await _answers(served, "Be kind.", Sampling(temperature=0.5, max_tokens=9, stop=["X"]), [GREETING, NAME], times=5)
 
     assert [(one.ask, one.seed) for one in answers] == [(text, seed) for text in ("Hello?", "Your name?") for seed in range(5)]
     assert [(one.about, one.reply, one.failed) for one in (answers[0], answers[7])] == [
@@ -99,10 +103,8 @@ async def test_each_probe_is_asked_with_each_seed() -> None:
 @pytest.mark.anyio
 async def test_seeds_count_up_from_the_samplings_own() -> None:
     """A persona's own seed is where counting begins, so that no two answers to one probe are drawn alike."""
-    provider = Served(lambda *_: "Yes.").provider()
 
-    answers = await ask(provider, "m", "", Sampling(seed=40), [GREETING], times=3)
-    await provider.close()
+    answers = await _answers(Served(lambda *_: "Yes."), "", Sampling(seed=40), [GREETING], times=3)
 
     assert [one.seed for one in answers] == [40, 41, 42]
 
@@ -111,10 +113,8 @@ async def test_seeds_count_up_from_the_samplings_own() -> None:
 async def test_one_lost_answer_is_asked_for_again() -> None:
     """A provider that fails once costs nothing but the second question."""
     served = Served(lambda _, number: None if number == 1 else "Here I am.")
-    provider = served.provider()
 
-    answers = await ask(provider, "m", "", Sampling(), [GREETING], times=1)
-    await provider.close()
+    answers = await _answers(served, "", Sampling(), [GREETING], times=1)
 
     assert [(one.reply, one.failed) for one in answers] == [("Here I am.", [])]
     assert len(served.asked) == 2
@@ -124,10 +124,8 @@ async def test_one_lost_answer_is_asked_for_again() -> None:
 async def test_who_fails_twice_has_failed_the_probe() -> None:
     """After the second failure the answer is empty and failed as `no_answer`; the other probes are asked all the same."""
     served = Served(lambda body, _: None if "name" in body["messages"][1]["content"] else "Hi.")
-    provider = served.provider()
 
-    answers = await ask(provider, "m", "", Sampling(), [NAME, GREETING], times=1)
-    await provider.close()
+    answers = await _answers(served, "", Sampling(), [NAME, GREETING], times=1)
 
     assert [(one.reply, one.failed) for one in answers] == [("", ["no_answer"]), ("Hi.", [])]
     assert len(served.asked) == 3

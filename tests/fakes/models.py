@@ -28,12 +28,18 @@ class Script(NamedTuple):
     finish: str | None = "stop"
     done: bool = True
     status: int = 200
+    headers: dict[str, str] = {}
+    """Sent with an error status."""
     cut_after: int | None = None
     """Break the connection after so many bytes of the body."""
     line_end: bytes = b"\n"
     garbage: bytes = b"{this is not JSON"
     gates: dict[int, asyncio.Event] = {}
     """Wait for the event before the piece of this index is said."""
+    refuses: tuple[str, ...] = ()
+    """Answer 400 as OpenAI does, naming the first of these parameters that was sent."""
+    then: "Script | None" = None
+    """What it does from the next question on."""
 
 
 class ModelServer(Server):
@@ -71,16 +77,21 @@ class ModelServer(Server):
         self.on_asked(asked)
         script = self.scripts.get(asked["model"], Script(status=404))
         quoted = f"no answer to: {asked['messages'][-1]['content']}"
+        if script.then is not None:
+            self.scripts[asked["model"]] = script.then
+        if refused := next((name for name in script.refuses if name in asked), None):
+            await answer.start(400, "application/json")
+            await answer.send(json.dumps({"error": _refusal(refused)}).encode())
+            return await answer.end()
         if request.method != "POST" or request.path != self.path:
             script = Script(status=405)
         if script.status != 200:
-            await answer.start(script.status, "application/json")
+            await answer.start(script.status, "application/json", script.headers)
             await answer.send(json.dumps({"error": {"message": quoted}}).encode())
-            await answer.end()
-            return
+            return await answer.end()
         await answer.start(200, self.kind)
         said = tuple(text.replace("{message}", asked["messages"][-1]["content"]) for text in script.pieces)
-        await self._speak(script._replace(pieces=said), answer, quoted)
+        return await self._speak(script._replace(pieces=said), answer, quoted)
 
     async def _speak(self, script: Script, answer: Answer, quoted: str) -> None:
         sent = 0
@@ -95,7 +106,11 @@ class ModelServer(Server):
             sent += len(data)
         match script.after:
             case "end":
-                await answer.send(self.ending(script))
+                ending = self.ending(script)
+                if script.cut_after is not None and sent + len(ending) > script.cut_after:
+                    await answer.send(ending[: script.cut_after - sent])
+                    return answer.cut()
+                await answer.send(ending)
             case "cut":
                 return answer.cut()
             case "error":
@@ -114,6 +129,11 @@ class ModelServer(Server):
     def garbage(self, script: Script) -> bytes:
         """A line that is no JSON of this API."""
         return script.garbage + script.line_end
+
+
+def _refusal(parameter: str) -> dict[str, Any]:
+    words = f"Unsupported parameter: '{parameter}' is not supported with this model."
+    return {"message": words, "type": "invalid_request_error", "param": parameter, "code": "unsupported_parameter"}
 
 
 class OpenAIServer(ModelServer):

@@ -22,9 +22,10 @@ class Answer:
         self._reader = reader
         self._writer = writer
 
-    async def start(self, status: int, kind: str) -> None:
+    async def start(self, status: int, kind: str, headers: dict[str, str] | None = None) -> None:
         """Send the head."""
-        await self.raw(f"HTTP/1.1 {status} Scripted\r\ncontent-type: {kind}\r\ntransfer-encoding: chunked\r\n\r\n".encode())
+        more = "".join(f"{name}: {value}\r\n" for name, value in (headers or {}).items())
+        await self.raw(f"HTTP/1.1 {status} Scripted\r\ncontent-type: {kind}\r\n{more}transfer-encoding: chunked\r\n\r\n".encode())
 
     async def send(self, data: bytes) -> None:
         """Send one chunk of the body."""

@@ -1,14 +1,14 @@
-"""One way to ask a provider, and a wire in memory whose chunks end exactly where a test says."""
+"""One way to ask a provider, and a real server whose answer is cut exactly where a test says."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-import httpx
 import pytest
 
 from service.errors import ProviderError
 from service.providers.base import Call, Piece, Provider, Turn
+from tests.fakes.serving import Answer, Request, Server
 
 SECRET = "my sister Zebulonia owes me forty crowns"
 
@@ -19,23 +19,23 @@ class Heard(NamedTuple):
     text: str
     last: Piece | None
     error: ProviderError | None
+    warnings: list[str]
 
 
-class _Chunks(httpx.AsyncByteStream):
-    def __init__(self, chunks: Sequence[bytes]) -> None:
+class Chunks(Server):
+    """Sends a body in chunks that end where the test says, and then the end of the body."""
+
+    def __init__(self, chunks: Sequence[bytes], kind: str = "text/event-stream") -> None:
+        super().__init__()
         self._chunks = chunks
+        self._kind = kind
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
+    async def answer(self, request: Request, answer: Answer) -> None:
+        await answer.start(200, self._kind)
         for chunk in self._chunks:
-            yield chunk
-
-
-class _Wire(httpx.AsyncBaseTransport):
-    def __init__(self, chunks: Sequence[bytes]) -> None:
-        self._chunks = chunks
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        return httpx.Response(200, stream=_Chunks(self._chunks))
+            await answer.send(chunk)
+            await asyncio.sleep(0)
+        await answer.end()
 
 
 @pytest.fixture(scope="session")
@@ -51,16 +51,19 @@ def call() -> Callable[[str], Call]:
 
 
 async def _listen(provider: Provider, call: Call) -> Heard:
-    text, last = [], None
+    text: list[str] = []
+    warnings: list[str] = []
+    last = None
     try:
         async with asyncio.timeout(20):
             async for piece in provider.stream(call):
                 assert last is None, "nothing may come after the last piece"
                 text.append(piece.text)
+                warnings += piece.warnings
                 last = piece if piece.finish_reason else None
     except ProviderError as error:
-        return Heard("".join(text), last, error)
-    return Heard("".join(text), last, None)
+        return Heard("".join(text), last, error, warnings)
+    return Heard("".join(text), last, None, warnings)
 
 
 @pytest.fixture(scope="session")
@@ -70,6 +73,18 @@ def listen() -> Callable[[Provider, Call], object]:
 
 
 @pytest.fixture(scope="session")
-def wire() -> Callable[[Sequence[bytes]], httpx.AsyncClient]:
-    """A client whose answer is these chunks, one by one, and then the end of the body."""
-    return lambda chunks: httpx.AsyncClient(base_url="http://wire", transport=_Wire(chunks))
+def hear_chunks() -> Callable[[Callable[[str], Provider], Call, Sequence[bytes]], Heard]:
+    """What a provider, built for an address, hears of an answer whose body comes in these chunks, one by one."""
+
+    def hear(build: Callable[[str], Provider], call: Call, chunks: Sequence[bytes]) -> Heard:
+        async def run() -> Heard:
+            async with Chunks(chunks) as there:
+                provider = build(there.url)
+                try:
+                    return await _listen(provider, call)
+                finally:
+                    await provider.close()
+
+        return asyncio.run(run())
+
+    return hear

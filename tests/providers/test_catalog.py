@@ -1,13 +1,16 @@
 """Which provider a name means."""
 
 import os
+import socket
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
+from structlog.testing import capture_logs
 
-from service.errors import ProviderError, SettingsError
+from service.errors import ProviderError
 from service.providers.base import Call, Provider
 from service.providers.catalog import STARTER, Providers, checkpoint_folder, served_name, split_model
 from service.settings import Settings
@@ -44,6 +47,115 @@ async def test_each_name_reaches_its_server(tmp_path: Path, listen: Listen, call
 
 
 @pytest.mark.anyio
+async def test_a_provider_of_each_kind_is_asked_in_its_own_way(tmp_path: Path, listen: Listen, call: Ask) -> None:
+    """Azure's deployments by version and without one, with its own header, and an Ollama elsewhere with its own options."""
+    async with OpenAIServer(m=Script()) as server, OllamaServer(m=Script()) as ollama:
+        toml = f"""
+            [providers.dated]
+            kind = "azure"
+            base_url = "{server.url}/"
+            key_env = "PATH"
+            api_version = "2024-10-21"
+            [providers.versionless]
+            kind = "azure"
+            base_url = "{server.url}/openai/v1/"
+            key_env = "PATH"
+            [providers.garage]
+            kind = "ollama"
+            base_url = "{ollama.url}/"
+            keep_alive = "30m"
+            num_ctx = 2048
+        """
+        providers = Providers(_settings(tmp_path, toml))
+        server.path = "/openai/deployments/m/chat/completions?api-version=2024-10-21"
+        assert (await listen(providers.get("dated"), call("m"))).text == "Hello there."
+        server.path = "/openai/v1/chat/completions"
+        assert (await listen(providers.get("versionless"), call("m"))).text == "Hello there."
+        assert (await listen(providers.get("garage"), call("m"))).text == "Hello there."
+        await providers.close()
+    assert [(request.headers.get("api-key"), "authorization" in request.headers) for request in server.requests] == [
+        (os.environ["PATH"], False)
+    ] * 2
+    assert [asked["model"] for asked in server.asked] == ["m", "m"]
+    assert (ollama.asked[0]["keep_alive"], ollama.asked[0]["options"]["num_ctx"]) == ("30m", 2048)
+
+
+@pytest.mark.anyio
+async def test_the_built_in_providers_are_as_patient_as_the_file_says(tmp_path: Path, listen: Listen, call: Ask) -> None:
+    """`timeouts` and `retries` of `local`, `openai` and `ollama` come from attune.toml; Ollama's options, too."""
+    patience = "timeouts = { first_token = 0.2, between_tokens = 0.2 }\nretries = 0\n"
+    toml = "".join(f"[providers.{name}]\n{patience}" for name in ("local", "openai", "ollama")) + "num_ctx = 99\nkeep_alive = -1\n"
+    async with OpenAIServer(m=Script(after="stall"), down=Script(status=500)) as server, OllamaServer(m=Script(after="stall")) as ollama:
+        addresses = {"engine": server.url, "openai_base_url": f"{server.url}/v1", "ollama_host": ollama.url}
+        providers = Providers(_settings(tmp_path, toml, **addresses))
+        for name in ("local", "openai", "ollama"):
+            assert (await listen(providers.get(name), call("m"))).error.code == "provider_stalled", name
+        assert (await listen(providers.get("openai"), call("down"))).error.code == "provider_failed"
+        await providers.close()
+    assert [asked["model"] for asked in server.asked] == ["m", "m", "down"]
+    assert (ollama.asked[0]["keep_alive"], ollama.asked[0]["options"]["num_ctx"]) == (-1, 99)
+
+
+@pytest.mark.anyio
+async def test_every_provider_is_steady(tmp_path: Path, listen: Listen, call: Ask) -> None:
+    """Whoever is asked through the catalog is asked again after a failure that may pass, and left alone after five."""
+    now = [0.0]
+    toml = '[providers.mine]\nbase_url = "{}/v1"\nretries = 1\n'
+    async with OpenAIServer(m=Script(status=500, headers={"retry-after": "0"})) as server:
+        providers = Providers(_settings(tmp_path, toml.format(server.url)), clock=lambda: now[0])
+        codes = [(await listen(providers.get("mine"), call("m"))).error.code for _ in range(4)]
+        server.scripts["m"] = Script()
+        codes.append((await listen(providers.get("mine"), call("m"))).error.code)
+        now[0] += 2
+        heard = await listen(providers.get("mine"), call("m"))
+        await providers.close()
+    assert codes == ["provider_failed"] * 3 + ["provider_resting"] * 2
+    assert (heard.text, len(server.asked)) == ("Hello there.", 6)
+
+
+@pytest.mark.anyio
+async def test_the_bound_of_a_connection_is_kept(tmp_path: Path, listen: Listen, call: Ask) -> None:
+    """An address that does not even refuse is given up after `connect` seconds, and not tried again."""
+    with socket.socket() as full, socket.socket() as first:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        first.connect(full.getsockname())
+        toml = f'[providers.mine]\nbase_url = "http://127.0.0.1:{full.getsockname()[1]}/v1"\ntimeouts = {{ connect = 0.2 }}\n'
+        providers = Providers(_settings(tmp_path, toml))
+        heard = await listen(providers.get("mine"), call("m"))
+        await providers.close()
+    assert heard.error.code == "provider_unreachable"
+
+
+@pytest.mark.anyio
+async def test_a_missing_key_is_told_by_its_name(tmp_path: Path) -> None:
+    """A key that is named and not there is in the log when the provider is first used; the name of the variable, not a value."""
+    providers = Providers(_settings(tmp_path, '[providers.mine]\nbase_url = "http://h/v1"\nkey_env = "ATTUNE_NO_SUCH_VARIABLE"\n'))
+    with capture_logs() as logs:
+        providers.get("mine")
+        providers.get("mine")
+    assert [(entry["event"], entry["provider"], entry["variable"]) for entry in logs] == [
+        ("provider_key_missing", "mine", "ATTUNE_NO_SUCH_VARIABLE")
+    ]
+
+
+@pytest.mark.anyio
+async def test_a_server_nobody_here_wrote_answers(engine_url: str, tmp_path: Path, listen: Listen, call: Ask) -> None:
+    """`transformers serve` answers through the OpenAI provider: in pieces, with a finish, and with the parameters that it takes."""
+    settings = _settings(tmp_path, engine=engine_url)
+    providers = Providers(settings)
+    asked = msgspec.structs.replace(call(served_name("local", "starter", settings)), temperature=0.0, presence_penalty=0.5, max_tokens=9)
+    first, second = [await listen(providers.get("local"), asked) for _ in range(2)]
+    missing = await listen(providers.get("local"), call(str(tmp_path / "no-model")))
+    await providers.close()
+    assert (first.error, second.error) == (None, None)
+    assert first.text == second.text != ""
+    assert first.last.finish_reason in {"stop", "length"}
+    assert first.warnings == ["local: presence_penalty is not taken by this model and was left out"]
+    assert missing.error.code == "provider_failed"
+
+
+@pytest.mark.anyio
 async def test_a_provider_is_built_once(tmp_path: Path) -> None:
     """Asked for twice, a name gives the same provider with its open connections."""
     providers = Providers(_settings(tmp_path))
@@ -58,38 +170,6 @@ def test_an_unknown_provider_says_where_to_name_it(tmp_path: Path) -> None:
         Providers(_settings(tmp_path)).get("nowhere")
     assert raised.value.code == "provider_unknown"
     assert raised.value.message == f"There is no provider 'nowhere'. Name it in {tmp_path / 'attune.toml'}."
-
-
-@pytest.mark.parametrize(
-    ("toml", "words"),
-    [
-        ("[providers.mine]\nbase_url = ", "Invalid value"),
-        ("[providers.mine]\nkey_env = 'K'\n", "base_url"),
-        ("[providers.mine]\nbase_url = 'http://h/v1'\nkey = 'sk-secret'\n", "unknown field `key`"),
-        ("[providers.mine]\nbase_url = 7\n", "Expected `str`, got `int`"),
-        ("providers = 3\n", "Expected `object`"),
-        ("[providers.mine]\nbase_url = 'localhost:1234/v1'\n", "the base_url of 'mine' must begin with http:// or https://"),
-        ("[providers.openai]\nbase_url = 'http://h/v1'\n", "the provider 'openai' is built in"),
-    ],
-)
-def test_a_wrong_attune_toml_is_refused_at_start(tmp_path: Path, toml: str, words: str) -> None:
-    """A file that cannot be meant is a `SettingsError` that names the file and the fault, and shows no value of it."""
-    with pytest.raises(SettingsError) as raised:
-        Providers(_settings(tmp_path, toml))
-    assert raised.value.message.startswith(f"{tmp_path / 'attune.toml'}: ")
-    assert words in raised.value.message
-    assert "sk-secret" not in raised.value.message
-
-
-def test_an_attune_toml_that_is_no_text_is_refused(tmp_path: Path) -> None:
-    """A file of another encoding, or a folder of that name, is a `SettingsError`, too."""
-    (tmp_path / "attune.toml").write_bytes(b"# caf\xe9")
-    with pytest.raises(SettingsError, match="attune"):
-        Providers(_settings(tmp_path))
-    (tmp_path / "attune.toml").unlink()
-    (tmp_path / "attune.toml").mkdir()
-    with pytest.raises(SettingsError, match="attune"):
-        Providers(_settings(tmp_path))
 
 
 def test_the_engine_loads_folders_and_others_know_names(tmp_path: Path) -> None:

@@ -5,56 +5,40 @@ from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from typing import Any
 
-import httpx
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from service.providers.base import Call, Turn
+from service.providers.base import Call, Timeouts, Turn
 from service.providers.ollama import OllamaProvider
 from tests.fakes.models import OllamaServer, Script
-from tests.fakes.serving import Answer, Request, Server
 
 Listen = Callable[[OllamaProvider, Call], Awaitable[Any]]
 Ask = Callable[[str], Call]
+HearChunks = Callable[..., Any]
 
 FAILURES = {
     "an error status": (Script(status=500), "provider_failed"),
-    "no such model": (Script(status=404), "provider_failed"),
-    "a break before the first word": (Script(cut_after=3), "provider_failed"),
-    "a break inside a line": (Script(cut_after=200), "provider_failed"),
-    "a break between two lines": (Script(after="cut"), "provider_failed"),
+    "no such model": (Script(status=404), "provider_model_unknown"),
+    "a break before the first word": (Script(cut_after=3), "provider_broke_off"),
+    "a break inside a line": (Script(cut_after=200), "provider_broke_off"),
+    "a break between two lines": (Script(after="cut"), "provider_broke_off"),
     "an end without done": (Script(after="close"), "provider_broke_off"),
     "an error in the stream": (Script(after="error"), "provider_broke_off"),
     "an error at once": (Script(pieces=(), after="error"), "provider_broke_off"),
-    "no JSON": (Script(after="garbage"), "provider_failed"),
-    "no UTF-8": (Script(after="garbage", garbage=b'{"message": {"content": "\xff"}}'), "provider_failed"),
-    "another shape": (Script(after="garbage", garbage=b'{"message": "Zebulonia"}'), "provider_failed"),
-    "no object": (Script(after="garbage", garbage=b"[1, 2]"), "provider_failed"),
-    "an abyss": (Script(after="garbage", garbage=b'{"x": ' + b"[" * 100_000), "provider_failed"),
-    "a huge line": (Script(after="huge"), "provider_failed"),
-    "a stall": (Script(after="stall"), "provider_failed"),
-    "a stall before the first word": (Script(pieces=(), after="stall"), "provider_failed"),
+    "no JSON": (Script(after="garbage"), "provider_unreadable"),
+    "no UTF-8": (Script(after="garbage", garbage=b'{"message": {"content": "\xff"}}'), "provider_unreadable"),
+    "another shape": (Script(after="garbage", garbage=b'{"message": "Zebulonia"}'), "provider_unreadable"),
+    "no object": (Script(after="garbage", garbage=b"[1, 2]"), "provider_unreadable"),
+    "an abyss": (Script(after="garbage", garbage=b'{"x": ' + b"[" * 100_000), "provider_unreadable"),
+    "a huge line": (Script(after="huge"), "provider_unreadable"),
+    "a stall": (Script(after="stall"), "provider_stalled"),
+    "a stall before the first word": (Script(pieces=(), after="stall"), "provider_timeout"),
 }
 
 
-class _Bytes(Server):
-    """Sends a body in chunks that end where the test says."""
-
-    def __init__(self, chunks: list[bytes]) -> None:
-        super().__init__()
-        self._chunks = chunks
-
-    async def answer(self, request: Request, answer: Answer) -> None:
-        await answer.start(200, "application/x-ndjson")
-        for chunk in self._chunks:
-            await answer.send(chunk)
-            await asyncio.sleep(0)
-        await answer.end()
-
-
 def _impatient(url: str) -> OllamaProvider:
-    return OllamaProvider(url, timeout=httpx.Timeout(5, read=0.3))
+    return OllamaProvider(url, timeouts=Timeouts(first_token=0.3, between_tokens=0.3))
 
 
 @settings(deadline=None, max_examples=40)
@@ -64,7 +48,7 @@ def _impatient(url: str) -> OllamaProvider:
     cuts=st.lists(st.integers(0, 1_500), max_size=30),
 )
 @example(pieces=["na\u00efve \U0001f600", "\x85\u2028\u2029\r\n\x1c"], line_end=b"\n", cuts=[])
-def test_the_text_comes_byte_for_byte(listen: Listen, call: Ask, pieces: list[str], line_end: bytes, cuts: list[int]) -> None:
+def test_the_text_comes_byte_for_byte(hear_chunks: HearChunks, call: Ask, pieces: list[str], line_end: bytes, cuts: list[int]) -> None:
     """Wherever the bytes are cut, and whatever the reply holds (U+0085 is a line end to some), all of it arrives as it was sent."""
     server = OllamaServer()
     script = Script(pieces=tuple(pieces), line_end=line_end)
@@ -72,15 +56,7 @@ def test_the_text_comes_byte_for_byte(listen: Listen, call: Ask, pieces: list[st
     places = sorted({cut % (len(body) + 1) for cut in cuts})
     chunks = [body[start:end] for start, end in zip([0, *places], [*places, len(body)], strict=True)]
 
-    async def hear() -> Any:
-        async with _Bytes(chunks) as there:
-            provider = OllamaProvider(there.url)
-            try:
-                return await listen(provider, call("m"))
-            finally:
-                await provider.close()
-
-    heard = asyncio.run(hear())
+    heard = hear_chunks(OllamaProvider, call("m"), chunks)
     assert heard.error is None
     assert heard.text == "".join(pieces)
     assert (heard.last.finish_reason, heard.last.prompt_tokens, heard.last.completion_tokens) == ("stop", 7, len(pieces))
@@ -111,7 +87,8 @@ async def test_nobody_listening_is_a_provider_error(listen: Listen, call: Ask) -
     provider = OllamaProvider(server.url)
     heard = await listen(provider, call("m"))
     await provider.close()
-    assert heard.error.message.startswith("The provider ollama did not answer (Connect")
+    assert heard.error.message == "The provider ollama did not answer (ClientConnectorError)."
+    assert heard.error.code == "provider_unreachable"
 
 
 @pytest.mark.anyio

@@ -1,4 +1,4 @@
-"""The chat completions provider against a real server of scripted models, and on a wire cut anywhere."""
+"""The chat completions provider against a real server of scripted models, cut anywhere."""
 
 import asyncio
 import json
@@ -6,48 +6,50 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing
 from typing import Any
 
-import httpx
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from service.errors import ProviderError
-from service.providers.base import Call, Turn
+from service.providers.base import Call, Timeouts, Turn
 from service.providers.openai import OpenAIProvider
-from service.providers.wire import open_client
 from tests.fakes.models import OpenAIServer, Script
 from tests.fakes.serving import Answer, Request, Server
 
 Listen = Callable[[OpenAIProvider, Call], Awaitable[Any]]
 Ask = Callable[[str], Call]
-Wire = Callable[[Sequence[bytes]], httpx.AsyncClient]
+HearChunks = Callable[..., Any]
 
 FAILURES = {
     "an error status": (Script(status=500), "provider_failed"),
-    "no such model": (Script(status=404), "provider_failed"),
-    "too many requests": (Script(status=429), "provider_failed"),
-    "a redirect": (Script(status=302), "provider_failed"),
-    "a break before the first word": (Script(cut_after=3), "provider_failed"),
-    "a break inside an event": (Script(cut_after=300), "provider_failed"),
-    "a break between two events": (Script(after="cut"), "provider_failed"),
+    "no such model": (Script(status=404), "provider_model_unknown"),
+    "a wrong key": (Script(status=401), "provider_refused"),
+    "no permission": (Script(status=403), "provider_refused"),
+    "a request too large": (Script(status=413), "provider_rejected"),
+    "a busy gateway": (Script(status=503), "provider_failed"),
+    "too many requests": (Script(status=429), "provider_overloaded"),
+    "a redirect": (Script(status=302), "provider_rejected"),
+    "a break before the first word": (Script(cut_after=3), "provider_broke_off"),
+    "a break inside an event": (Script(cut_after=300), "provider_broke_off"),
+    "a break between two events": (Script(after="cut"), "provider_broke_off"),
     "an end without a finish": (Script(after="close"), "provider_broke_off"),
     "a missing finish reason": (Script(finish=None), "provider_broke_off"),
     "a finish that says error": (Script(finish="error"), "provider_broke_off"),
     "an error in the stream": (Script(after="error"), "provider_broke_off"),
     "an error at once": (Script(pieces=(), after="error"), "provider_broke_off"),
-    "no JSON": (Script(after="garbage"), "provider_failed"),
-    "no UTF-8": (Script(after="garbage", garbage=b'{"choices": [{"delta": {"content": "\xff"}}]}'), "provider_failed"),
-    "another shape": (Script(after="garbage", garbage=b'{"choices": "none"}'), "provider_failed"),
-    "no object": (Script(after="garbage", garbage=b"[1, 2]"), "provider_failed"),
-    "an abyss": (Script(after="garbage", garbage=b'{"x": ' + b"[" * 100_000), "provider_failed"),
-    "a huge line": (Script(after="huge"), "provider_failed"),
-    "a stall": (Script(after="stall"), "provider_failed"),
-    "a stall before the first word": (Script(pieces=(), after="stall"), "provider_failed"),
+    "no JSON": (Script(after="garbage"), "provider_unreadable"),
+    "no UTF-8": (Script(after="garbage", garbage=b'{"choices": [{"delta": {"content": "\xff"}}]}'), "provider_unreadable"),
+    "another shape": (Script(after="garbage", garbage=b'{"choices": "none"}'), "provider_unreadable"),
+    "no object": (Script(after="garbage", garbage=b"[1, 2]"), "provider_unreadable"),
+    "an abyss": (Script(after="garbage", garbage=b'{"x": ' + b"[" * 100_000), "provider_unreadable"),
+    "a huge line": (Script(after="huge"), "provider_unreadable"),
+    "a stall": (Script(after="stall"), "provider_stalled"),
+    "a stall before the first word": (Script(pieces=(), after="stall"), "provider_timeout"),
 }
 
 
 def _impatient(url: str) -> OpenAIProvider:
-    return OpenAIProvider(url, client=open_client(f"{url}/v1", httpx.Timeout(5, read=0.3)))
+    return OpenAIProvider(f"{url}/v1", timeouts=Timeouts(first_token=0.3, between_tokens=0.3))
 
 
 def _split(data: bytes, cuts: list[int]) -> list[bytes]:
@@ -62,7 +64,7 @@ def _body(pieces: Sequence[str], line_end: bytes, *, tight: bool = False) -> byt
     return body.replace(b"data: ", b"data:") if tight else body
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(
     pieces=st.lists(st.text(max_size=20), min_size=1, max_size=6),
     line_end=st.sampled_from([b"\n", b"\r\n"]),
@@ -71,25 +73,23 @@ def _body(pieces: Sequence[str], line_end: bytes, *, tight: bool = False) -> byt
 )
 @example(pieces=["na\u00efve \U0001f600", "\x85\u2028\u2029\r\n", "data: [DONE]"], line_end=b"\r\n", tight=True, cuts=list(range(2_000)))
 def test_the_text_comes_byte_for_byte(
-    wire: Wire, listen: Listen, call: Ask, pieces: list[str], line_end: bytes, tight: bool, cuts: list[int]
+    hear_chunks: HearChunks, call: Ask, pieces: list[str], line_end: bytes, tight: bool, cuts: list[int]
 ) -> None:
     """Wherever the bytes are cut, inside a character or inside `data:`, the text, the finish and the counts arrive as they were sent."""
-    provider = OpenAIProvider(
-        "", client=wire(_split(_body(pieces, line_end, tight=tight and not any("data: " in p for p in pieces)), cuts))
-    )
-    heard = asyncio.run(listen(provider, call("m")))
+    body = _body(pieces, line_end, tight=tight and not any("data: " in p for p in pieces))
+    heard = hear_chunks(OpenAIProvider, call("m"), _split(body, cuts))
     assert heard.error is None
     assert heard.text == "".join(pieces)
     assert (heard.last.finish_reason, heard.last.prompt_tokens, heard.last.completion_tokens) == ("stop", 7, len(pieces))
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(kept=st.integers(0, 2_000), cuts=st.lists(st.integers(0, 2_000), max_size=5))
-def test_a_body_that_ends_early_is_never_a_whole_reply(wire: Wire, listen: Listen, call: Ask, kept: int, cuts: list[int]) -> None:
+def test_a_body_that_ends_early_is_never_a_whole_reply(hear_chunks: HearChunks, call: Ask, kept: int, cuts: list[int]) -> None:
     """However many bytes arrive before the body ends: without the finish reason it is a failure, and the text is a part of the text."""
     body = _body(["Hello", " caf\u00e9", "."], b"\n")
     finished = body.index(b'"finish_reason": "stop"')
-    heard = asyncio.run(listen(OpenAIProvider("", client=wire(_split(body[:kept], cuts))), call("m")))
+    heard = hear_chunks(OpenAIProvider, call("m"), _split(body[:kept], cuts))
     assert "Hello caf\u00e9.".startswith(heard.text)
     assert heard.error is not None or kept >= body.index(b"\n", finished)
     assert heard.error is None or kept < len(body)
@@ -132,7 +132,8 @@ async def test_nobody_listening_is_a_provider_error(listen: Listen, call: Ask) -
     provider = OpenAIProvider(f"{server.url}/v1")
     heard = await listen(provider, call("m"))
     await provider.close()
-    assert heard.error.message.startswith("The provider openai did not answer (Connect")
+    assert heard.error.message == "The provider openai did not answer (ClientConnectorError)."
+    assert heard.error.code == "provider_unreachable"
 
 
 @pytest.mark.anyio
@@ -271,7 +272,7 @@ async def test_the_text_comes_piece_by_piece_while_the_server_speaks(call: Ask) 
         await provider.close()
 
 
-def test_what_other_servers_add_is_passed_over(wire: Wire, listen: Listen, call: Ask) -> None:
+def test_what_other_servers_add_is_passed_over(hear_chunks: HearChunks, call: Ask) -> None:
     """Empty choices, named events, unknown fields, a null content and a null error are no trouble; counts may come early."""
     lines = [
         "event: message",
@@ -283,5 +284,5 @@ def test_what_other_servers_add_is_passed_over(wire: Wire, listen: Listen, call:
         "data: [DONE]",
         "data: " + json.dumps({"choices": [{"delta": {"content": "after the end"}}]}),
     ]
-    heard = asyncio.run(listen(OpenAIProvider("", client=wire(["\n\n".join(lines).encode()])), call("m")))
+    heard = hear_chunks(OpenAIProvider, call("m"), ["\n\n".join(lines).encode()])
     assert (heard.text, heard.last.finish_reason, heard.last.prompt_tokens, heard.error) == ("Hi", "stop", 4, None)
