@@ -17,6 +17,8 @@ AttuneError
 Messages are sentences that say what was wrong and, where there is one, the way out. They never hold a person's words or a secret.
 """
 
+from collections.abc import Sequence
+
 
 class AttuneError(Exception):
     """The root of the tree. `code` is stable and meant for programs, the message for people."""
@@ -41,10 +43,14 @@ class SettingsError(AttuneError):
 
 
 class PersonaError(AttuneError):
-    """Shown at start or by `attune persona check`, with file and line."""
+    """Shown at start or by `attune persona check`, with file and line; `further` are the other mistakes of the same file."""
 
     code = "persona_invalid"
     exit_code = 2
+
+    def __init__(self, message: str, *, code: str | None = None, param: str | None = None, further: Sequence[str] = ()) -> None:
+        super().__init__(message, code=code, param=param)
+        self.further = list(further)
 
 
 class Invalid(AttuneError):

@@ -34,7 +34,7 @@ from service.evaluation.probes import ProbeAnswer, ask
 from service.evaluation.scorecard import HeldOut, score
 from service.hosting.base import Host
 from service.personas.persona import Persona
-from service.personas.shelf import read_personas
+from service.personas.shelf import survey
 from service.providers.catalog import Providers, checkpoint_folder, served_name, split_model
 from service.settings import Settings
 from service.training.base import Progress, RunSpec, Trainer, choose_method, count_parameters, default_parameters
@@ -105,7 +105,7 @@ class Nightly(DBOSConfiguredInstance):
         persona = self._begin(night_id, "freeze")
         with reading(self._engine) as session:
             rated, never_trained = harvest(session, persona.name), held_out(session, persona.name)
-        seeds = seed_samples(read_personas(self._settings.personas).seeds(persona.name), persona.prompt())
+        seeds = seed_samples(survey(self._settings.personas).seeds(persona.name), persona.prompt())
         kept, dropped = drop_duplicates([*seeds, *rated])
         train, holdout = split_samples(kept, held_out=never_trained)
         frozen = freeze(self._settings.artifact_folder / "datasets", train, holdout)
@@ -198,7 +198,7 @@ class Nightly(DBOSConfiguredInstance):
         with transaction(self._engine) as session:
             night = ledger.note_step(session, night_id, step)
         log.info("night_step_started", night=night_id, persona=night.persona, step=step)
-        return read_personas(self._settings.personas).get(night.persona)
+        return survey(self._settings.personas).require(night.persona)
 
     def _show(self, night_id: str, progress: Progress) -> None:
         with transaction(self._engine) as session:
@@ -254,7 +254,7 @@ class Nightly(DBOSConfiguredInstance):
 
     async def _ask_both(self, persona: Persona, candidate: Version, champion: Version) -> tuple[list[ProbeAnswer], list[ProbeAnswer]]:
         providers = Providers(self._settings)
-        asked = read_personas(self._settings.personas).probes(persona.name)
+        asked = survey(self._settings.personas).probes(persona.name)
         answers: list[list[ProbeAnswer]] = []
         try:
             for version in (candidate, champion):

@@ -1,6 +1,7 @@
 """What the owner sets from outside: read once from the environment, checked, and never changed while running."""
 
 import difflib
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,6 +13,10 @@ from croniter import croniter
 from service.errors import SettingsError
 
 _PREFIX = "ATTUNE_"
+_SECRETS = ("openai_api_key",)
+_IN_URL = re.compile(r"(?<=://)[^/@\s]*(?=@)|(?<=password=)[^&\s]+")
+"""Where a URL may hold a password."""
+
 _VENDOR_NAMES = {"OPENAI_API_KEY": "openai_api_key", "OPENAI_BASE_URL": "openai_base_url", "OLLAMA_HOST": "ollama_host"}
 
 
@@ -31,6 +36,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     openai_api_key: str = ""
     openai_base_url: str = "https://api.openai.com/v1"
     ollama_host: str = "http://127.0.0.1:11434"
+
+    def __repr__(self) -> str:
+        """The settings as errors and logs may show them: without a key or a password."""
+        return f"Settings({', '.join(f'{name}={value!r}' for name, value in self.__rich_repr__())})"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return [(name, _shown(name, getattr(self, name))) for name in self.__struct_fields__]
 
     @property
     def database(self) -> str:
@@ -53,6 +65,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     def engine_url(self) -> str:
         """Where the embedded engine listens: `attune up` says so; by default the port above the web's."""
         return self.engine or f"http://127.0.0.1:{self.port + 1}"
+
+
+def _shown(name: str, value: Any) -> Any:
+    if name in _SECRETS:
+        return "***" if value else value
+    return _IN_URL.sub("***", value) if isinstance(value, str) else value
 
 
 def read_settings(environ: Mapping[str, str]) -> Settings:

@@ -22,10 +22,10 @@ from service import ledger
 from service.db.engine import open_engine, reading, transaction
 from service.db.migration import upgrade
 from service.db.tables import Outcome, now
-from service.errors import PersonaError, SettingsError, Unavailable
+from service.errors import SettingsError, Unavailable
 from service.hosting.catalog import make_host
 from service.nightly import Nightly
-from service.personas.shelf import read_personas
+from service.personas.shelf import survey
 from service.settings import Settings
 from service.training.catalog import Trainers
 
@@ -53,7 +53,7 @@ def run_worker(settings: Settings) -> None:
         while not stop.is_set():
             try:
                 _look(settings, engine, nightly)
-            except (PersonaError, Unavailable) as error:
+            except Unavailable as error:
                 log.error("worker_cannot_look", code=error.code, reason=error.message)
             stop.wait(_LOOK_SECONDS)
     finally:
@@ -101,7 +101,7 @@ def _look(settings: Settings, engine: Engine, nightly: Nightly) -> None:
 
     Taking one up twice is harmless: its id is the workflow's.
     """
-    names = [persona.name for persona in read_personas(settings.personas)]
+    names = [persona.name for persona in survey(settings.personas)]  # the night of a broken file is due when it is mended
     with transaction(engine) as session:
         ledger.give_sign_of_life(session, _WORKER)
         if due := request_due_nights(session, names, _latest_time(settings)):

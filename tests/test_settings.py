@@ -2,6 +2,7 @@ import ollama
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rich.pretty import pretty_repr
 
 from service.db.engine import open_engine
 from service.errors import SettingsError
@@ -47,6 +48,23 @@ def test_each_setting_is_read_under_its_name() -> None:
     assert str(settings.artifact_folder) == "/srv/artifacts"
     assert settings.engine_url == "http://127.0.0.1:9000"
     assert (settings.openai_api_key, settings.openai_base_url) == ("k", "http://127.0.0.1:1/v1")
+
+
+def test_secrets_are_never_shown() -> None:
+    """However the settings come into an error or a log, the key and every password within an address are left out."""
+    settings = read_settings(
+        {
+            "OPENAI_API_KEY": "sk-s3cret",
+            "ATTUNE_DATABASE_URL": "postgresql://ann:s3cret@db.example/attune?sslmode=require&password=s3cret",
+            "OPENAI_BASE_URL": "https://ann:s3cret@models.example/v1",
+            "OLLAMA_HOST": "https://:s3cret@box.example",
+        }
+    )
+    for shown in (repr(settings), str(settings), f"{settings}", pretty_repr(settings), repr([settings])):
+        assert "s3cret" not in shown
+        assert "openai_api_key='***'" in shown and "***@db.example/attune?sslmode=require&password=***" in shown
+        assert "port=8000" in shown and "personas=" in shown
+    assert "openai_api_key=''" in repr(Settings())
 
 
 def test_what_follows_from_the_home_and_the_port() -> None:

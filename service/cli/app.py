@@ -1,11 +1,11 @@
 """The root of the command line: commands are imported when they are used, and every error becomes a sentence and an exit code."""
 
-import importlib
 from collections.abc import Sequence
 
 import rich_click as click
 from click.exceptions import Abort, ClickException
 
+from service.cli.lazy import Commands
 from service.errors import AttuneError
 
 _COMMANDS = {
@@ -22,21 +22,7 @@ _COMMANDS = {
 }
 
 
-class _Commands(click.RichGroup):
-    """A group that knows its commands by name and imports the one that is called."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(_COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in _COMMANDS:
-            return None
-        module, _, name = _COMMANDS[cmd_name].partition(":")
-        found: click.Command = getattr(importlib.import_module(module), name)
-        return found
-
-
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Commands, modules=_COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
 def attune() -> None:
     """A chat persona that learns from its ratings overnight, and proves the new version better before it serves it.
 

@@ -2,45 +2,20 @@
 
 import rich_click as click
 
-from service.cli.output import as_json, settings, show_json, show_rows
-from service.personas.persona import fingerprint
-from service.personas.shelf import read_personas
+from service.cli.lazy import Commands
+
+_COMMANDS = {
+    "list": "service.cli.persona_list:list_personas",
+    "show": "service.cli.persona_list:show",
+    "check": "service.cli.persona_check:check",
+    "try": "service.cli.persona_try:try_persona",
+    "revisions": "service.cli.persona_history:revisions",
+    "diff": "service.cli.persona_history:diff",
+    "import": "service.cli.persona_cards:import_persona",
+    "export": "service.cli.persona_cards:export_persona",
+}
 
 
-@click.group()
+@click.group(cls=Commands, modules=_COMMANDS)
 def persona() -> None:
-    """The personas."""
-
-
-@persona.command("list")
-@as_json
-def list_personas(as_json: bool) -> None:
-    """List the personas."""
-    found = [
-        (each.name, each.settings.title, each.settings.models, fingerprint(each.prompt())) for each in read_personas(settings().personas)
-    ]
-    if as_json:
-        show_json([{"name": name, "title": title, "models": models, "fingerprint": mark} for name, title, models, mark in found])
-    else:
-        show_rows(("name", "title", "models", "fingerprint"), [(n, t, ", ".join(m), f) for n, t, m, f in found], "")
-
-
-@persona.command()
-@click.argument("name")
-@as_json
-def show(name: str, as_json: bool) -> None:
-    """Show a persona's prompt as it is served, and its settings with --json."""
-    found = read_personas(settings().personas).get(name)
-    if as_json:
-        show_json({"name": name, "fingerprint": fingerprint(found.prompt()), "prompt": found.prompt(), "settings": found.settings})
-    else:
-        click.echo(found.prompt())
-
-
-@persona.command()
-def check() -> None:
-    """Check every persona file with its seeds and probes."""
-    personas = read_personas(settings().personas)
-    for each in personas:
-        seeds, probes = personas.seeds(each.name), personas.probes(each.name)
-        click.echo(f"{each.name}: {len(seeds)} seeds, {len(probes)} probes, fingerprint {fingerprint(each.prompt())}", err=True)
+    """The personas: their files, the texts they had, and how they do with a model."""

@@ -16,6 +16,7 @@ from typing import TextIO
 import rich_click as click
 from sqlmodel import select
 
+from service.cli.engine_address import forget_engine, note_engine
 from service.cli.output import settings as read
 from service.cli.supervisor import Child, Stream
 from service.db.engine import open_engine, transaction
@@ -67,6 +68,7 @@ def _run(settings: Settings, personas: Personas, stream: Stream, stop: threading
         stream.tell("attune", "stopping")
         for child in sorted(children, key=lambda each: ("worker", "web", "engine").index(each.name)):
             child.stop()
+        forget_engine(settings.home)
         stream.tell("attune", "stopped")
 
 
@@ -88,6 +90,7 @@ def _children(settings: Settings, stream: Stream) -> list[Child]:
     else:
         children.insert(0, Child("engine", engine_command("127.0.0.1", port), engine_environment(environment), patience=5))
         os.environ["ATTUNE_ENGINE"] = f"http://127.0.0.1:{port}"
+        note_engine(settings.home, os.environ["ATTUNE_ENGINE"])
     return children
 
 

@@ -7,23 +7,53 @@ import re
 from pathlib import Path
 
 from service.errors import PersonaError
+from service.personas.lorebook_file import read_lorebook
 from service.personas.markup import read_text, read_yaml
 from service.personas.persona import Persona, PersonaSettings
 
-_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+SAFETY_FILE = "safety.txt"
+PERSONA_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 
 
-def read_persona(path: Path) -> Persona:
-    """Read one persona; raise `PersonaError` with file and line when it does not say what it must."""
-    if not _NAME.fullmatch(path.stem):
+def read_persona(path: Path, safety: str = "") -> Persona:
+    """Read one persona, to be served with this safety text; raise `PersonaError` with file and line when it does not say what it must."""
+    if not PERSONA_NAME.fullmatch(path.stem):
         raise PersonaError(f"{path}: a persona's name is made of small letters, digits, - and _, at most 64.")
-    front, body, line = _split(path, read_text(path))
+    text = read_text(path)
+    front, body, line = _split(path, text)
     settings = read_yaml(path, front, PersonaSettings, first_line=2)
     line += body[: len(body) - len(body.lstrip())].count("\n")
-    persona = Persona(name=path.stem, settings=settings, template=body.strip(), origin=str(path), line=line)
-    if not persona.prompt():
+    lorebook = read_lorebook(path.parent, path.stem, {"char": settings.title, "user": "User", **settings.variables})
+    persona = Persona(
+        name=path.stem,
+        settings=settings,
+        template=body.strip(),
+        origin=str(path),
+        line=line,
+        text=text,
+        safety=safety,
+        lorebook=lorebook,
+    )
+    prompt = persona.prompt()
+    if not prompt:
         raise PersonaError(f"{path}:{line}: the system prompt is missing; write it below the front matter.")
+    if not _keepable(prompt):
+        raise PersonaError(f"{path}:{line}: the system prompt renders a character that no database keeps, NUL or half a surrogate pair.")
     return persona
+
+
+def read_safety(folder: Path) -> str:
+    """The safety text beside the personas, without blank space around it; none where there is no such file. Raises `PersonaError`."""
+    try:
+        return read_text(folder / SAFETY_FILE).strip()
+    except PersonaError as error:
+        if isinstance(error.__cause__, FileNotFoundError):
+            return ""
+        raise
+
+
+def _keepable(text: str) -> bool:
+    return "\x00" not in text and text == text.encode(errors="ignore").decode()
 
 
 def _split(path: Path, text: str) -> tuple[str, str, int]:

@@ -1,7 +1,11 @@
-"""Text and YAML that must say what they should: every complaint names file and line, and an unknown key the nearest known one."""
+"""Text and YAML that must say what they should: every complaint names file and line, and an unknown key the nearest known one.
+
+All mistakes of a text are found at once. The first one is what the error says, and the others are `further`.
+"""
 
 import difflib
 import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin
 
@@ -12,6 +16,7 @@ from service.errors import PersonaError
 
 T = TypeVar("T")
 _TEXT = "tag:yaml.org,2002:str"
+_LARGEST = 20_000_000
 
 
 class _Loader(yaml.SafeLoader):
@@ -36,11 +41,16 @@ class _Loader(yaml.SafeLoader):
 
 
 def read_text(path: Path) -> str:
-    """Read a file of UTF-8, with or without a byte order mark; raise `PersonaError` when it is anything else."""
+    """Read a file of UTF-8, with or without a byte order mark; raise `PersonaError` when it is anything else, or holds NUL characters."""
     try:
-        return path.read_text(encoding="utf-8-sig")
+        if path.stat().st_size > _LARGEST:
+            raise PersonaError(f"{path}: the file is larger than {_LARGEST // 1_000_000} MB.")
+        text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise PersonaError(f"{path}: the file cannot be read as UTF-8 text.") from error
+    if "\x00" in text:
+        raise PersonaError(f"{path}:{text[: text.index(chr(0))].count(chr(10)) + 1}: a NUL character is not allowed.")
+    return text
 
 
 def read_yaml(path: Path, text: str, kind: type[T], first_line: int = 1) -> T:
@@ -52,16 +62,18 @@ def read_yaml(path: Path, text: str, kind: type[T], first_line: int = 1) -> T:
     except yaml.YAMLError as error:
         line, problem = _place(error, text)
         raise PersonaError(f"{path}:{first_line + line}: this is not YAML: {problem}.") from error
-    if isinstance(kind, type) and issubclass(kind, msgspec.Struct) and not isinstance(values, dict):
+    if _is_struct(kind) and not isinstance(values, dict):
         raise PersonaError(f"{path}:{first_line}: there must be `key: value` lines here.")
-    _refuse_unknown(path, node, kind, first_line)
-    try:
-        return msgspec.convert(values, kind)
-    except msgspec.ValidationError as error:
-        what, where = _split_complaint(str(error))
-        name = where.removeprefix("$").removeprefix(".")
-        complaint = f"{name}: {what}" if name else what
-        raise PersonaError(f"{path}:{first_line + _line_of(node, where)}: {complaint}.") from error
+    problems = [*_unknown_keys(node, kind), *_wrong_values(node, values, kind)]
+    refuse(f"{path}:{first_line + line}: {words}." for line, words in problems)
+    return msgspec.convert(values, kind)
+
+
+def refuse(problems: Iterable[str]) -> None:
+    """Raise `PersonaError` with the first of these problems, and the others as `further`; without any there is nothing to raise."""
+    first, *further = [*problems, ""]
+    if first:
+        raise PersonaError(first, further=further[:-1])
 
 
 def _place(error: yaml.YAMLError, text: str) -> tuple[int, str]:
@@ -72,19 +84,48 @@ def _place(error: yaml.YAMLError, text: str) -> tuple[int, str]:
     return mark.line if mark else 0, getattr(error, "problem", None) or "it cannot be read"
 
 
-def _refuse_unknown(path: Path, node: Any, kind: Any, first_line: int) -> None:
+def _is_struct(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, msgspec.Struct)
+
+
+def _unknown_keys(node: Any, kind: Any) -> Iterator[tuple[int, str]]:
+    """The line, counted from 0, and the words about every key that nobody knows."""
     if get_origin(kind) is list and isinstance(node, yaml.SequenceNode):
         for item in node.value:
-            _refuse_unknown(path, item, get_args(kind)[0], first_line)
-    if not (isinstance(kind, type) and issubclass(kind, msgspec.Struct) and isinstance(node, yaml.MappingNode)):
-        return
-    known = {field.name: field.type for field in msgspec.structs.fields(kind)}
-    for key, value in node.value:
-        if key.value not in known:
-            near = difflib.get_close_matches(str(key.value), known, n=1, cutoff=0.0)
-            line = first_line + key.start_mark.line
-            raise PersonaError(f"{path}:{line}: unknown key '{key.value}'. The nearest known key is '{near[0]}'.")
-        _refuse_unknown(path, value, known[key.value], first_line)
+            yield from _unknown_keys(item, get_args(kind)[0])
+    if _is_struct(kind) and isinstance(node, yaml.MappingNode):
+        known = {field.name: field.type for field in msgspec.structs.fields(kind)}
+        for key, value in node.value:
+            if key.value in known:
+                yield from _unknown_keys(value, known[key.value])
+            else:
+                near = difflib.get_close_matches(str(key.value), known, n=1, cutoff=0.0)
+                yield key.start_mark.line, f"unknown key '{key.value}'. The nearest known key is '{near[0]}'"
+
+
+def _wrong_values(node: Any, value: Any, kind: Any, name: str = "", line: int = 0) -> Iterator[tuple[int, str]]:
+    """The line, counted from 0, and the words about every value that is missing or is not what it should be.
+
+    `name` is the path to the value, and `line` where its key stands.
+    """
+    if _is_struct(kind) and isinstance(value, dict) and isinstance(node, yaml.MappingNode):
+        places = {key.value: (key.start_mark.line, below) for key, below in node.value}
+        for field in msgspec.structs.fields(kind):
+            if field.name in value:
+                at, below = places[field.name]
+                yield from _wrong_values(below, value[field.name], field.type, f"{name}.{field.name}".removeprefix("."), at)
+            elif field.required:
+                yield line, f"{f'{name}: ' if name else ''}Object missing required field `{field.name}`"
+    elif get_origin(kind) is list and _is_struct(get_args(kind)[0]) and isinstance(value, list) and isinstance(node, yaml.SequenceNode):
+        for number, (below, item) in enumerate(zip(node.value, value, strict=True)):
+            yield from _wrong_values(below, item, get_args(kind)[0], f"{name}[{number}]", below.start_mark.line)
+    else:
+        try:
+            msgspec.convert(value, kind)
+        except msgspec.ValidationError as error:
+            what, where = _split_complaint(str(error))
+            path = name + where.removeprefix("$") if name else where.removeprefix("$").removeprefix(".")
+            yield _line_of(node, where, line), f"{path}: {what}" if path else what
 
 
 def _split_complaint(message: str) -> tuple[str, str]:
@@ -95,9 +136,8 @@ def _split_complaint(message: str) -> tuple[str, str]:
     return what, where.rstrip("`")
 
 
-def _line_of(node: Any, where: str) -> int:
-    """The line, counted from 0, that a path such as `$.sampling.temperature` or `$[3].ask` points to."""
-    line = 0
+def _line_of(node: Any, where: str, line: int) -> int:
+    """The line, counted from 0, that a path such as `$.sampling.temperature` or `$[3].ask` points to; `line` where it leads nowhere."""
     for name, index in re.findall(r"([A-Za-z_]\w*)|\[(\d+|\.\.\.)\]", where):
         if isinstance(node, yaml.MappingNode):
             # The path does not name the entry of a free mapping (`...`): it is the first whose value is no text.

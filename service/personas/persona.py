@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 import msgspec
-from jinja2 import StrictUndefined, TemplateSyntaxError
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2 import TemplateSyntaxError
 
 from service.errors import PersonaError
+from service.personas.lorebook import Lorebook
+from service.personas.sandbox import render
 
-_jinja = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False, keep_trailing_newline=False)
+UNRENDERABLE = "prompt_unrenderable"
+"""The code of the one complaint that may quote from the prompt."""
 
 _Positive = Annotated[int, msgspec.Meta(ge=1)]
 _Count = Annotated[int, msgspec.Meta(ge=0)]
@@ -105,22 +107,34 @@ class PersonaSettings(_Section, frozen=True, kw_only=True):
 
 
 class Persona(msgspec.Struct, frozen=True, kw_only=True):
-    """A persona as read from its file: `name` is the file's, `template` the body, which begins in `line` of `origin`."""
+    """A persona as read from its file: `name` is the file's, `template` the body, which begins in `line` of `origin`.
+
+    `text` is the whole file; `safety` the text that the folder's personas are served with, and never trained with;
+    `lorebook` what it knows about its world.
+    """
 
     name: str
     settings: PersonaSettings
     template: str
     origin: str = ""
     line: int = 1
+    text: str = ""
+    safety: str = ""
+    lorebook: Lorebook | None = None
+
+    @property
+    def revision(self) -> str:
+        """The fingerprint of the file's text."""
+        return fingerprint(self.text)
 
     def prompt(self, variables: Mapping[str, Any] | None = None) -> str:
         """Render the system prompt; raise `PersonaError` when the template is wrong or asks for a variable that nobody gives."""
         values = {"char": self.settings.title, **self.settings.variables, **(variables or {})}
         try:
-            return _jinja.from_string(self.template).render(values).strip()
+            return render(self.template, values).strip()
         except Exception as error:  # a template can raise anything: {{ 1 / 0 }}
             line = self.line + _template_line(error) - 1
-            raise PersonaError(f"{self.origin or self.name}:{line}: the prompt cannot be rendered: {error}") from error
+            raise PersonaError(f"{self.origin or self.name}:{line}: the prompt cannot be rendered: {error}", code=UNRENDERABLE) from error
 
 
 def _template_line(error: Exception) -> int:

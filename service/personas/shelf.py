@@ -7,8 +7,8 @@ from typing import Literal
 import msgspec
 
 from service.errors import NotFound, PersonaError
-from service.personas.file import read_persona
-from service.personas.markup import read_text, read_yaml
+from service.personas.file import SAFETY_FILE, read_persona, read_safety
+from service.personas.markup import read_text, read_yaml, refuse
 from service.personas.persona import Persona
 
 
@@ -44,14 +44,25 @@ class Probe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class Personas:
-    """The personas known by name, as they stood in their files when read."""
+    """The personas known by name, as they stood in their files when read; `troubles` are the files that do not say what they must.
 
-    def __init__(self, personas: dict[str, Persona], folder: Path) -> None:
+    A trouble goes by the persona's name, or by `safety.txt`.
+    """
+
+    def __init__(self, personas: dict[str, Persona], folder: Path, safety: str, troubles: dict[str, PersonaError]) -> None:
+        self.safety = safety
+        self.troubles = troubles
         self._personas = personas
         self._folder = folder
 
     def __iter__(self) -> Iterator[Persona]:
         return iter(self._personas.values())
+
+    def __len__(self) -> int:
+        return len(self._personas)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._personas
 
     def get(self, name: str) -> Persona:
         """Return the persona; raise `NotFound` naming those there are."""
@@ -62,13 +73,22 @@ class Personas:
                 f"There is no persona '{name}'. There are: {', '.join(self._personas)}.", code="persona_not_found", param="model"
             ) from None
 
+    def require(self, name: str) -> Persona:
+        """Return the persona as its file says now; raise `PersonaError` when the file is wrong, and `NotFound` when there is none."""
+        if name in self.troubles:
+            raise self.troubles[name]
+        return self.get(name)
+
     def seeds(self, name: str) -> list[Seed]:
         """The seed samples beside the persona's file, none if there is no such file."""
         path = self._folder / f"{name}.seeds.jsonl"
         if not path.exists():
             return []
         # Not splitlines(): it would also cut at characters that JSON allows within a text, such as U+2028.
-        return [_seed(path, number, line) for number, line in enumerate(read_text(path).split("\n"), 1) if line.strip()]
+        lines = [(number, line) for number, line in enumerate(read_text(path).split("\n"), 1) if line.strip()]
+        found = [_seed(line) for _, line in lines]
+        refuse(f"{path}:{number}: {seed}" for (number, _), seed in zip(lines, found, strict=True) if isinstance(seed, str))
+        return [seed for seed in found if isinstance(seed, Seed)]
 
     def probes(self, name: str) -> list[Probe]:
         """The probes beside the persona's file, none if there is no such file."""
@@ -78,18 +98,40 @@ class Personas:
 
 def read_personas(folder: Path) -> Personas:
     """Read every `*.md` of the folder; raise `PersonaError` for the first that is wrong, and when there is none."""
-    found = {path.stem: read_persona(path) for path in sorted(folder.glob("*.md"))}
-    if not found:
+    found = survey(folder)
+    for trouble in found.troubles.values():
+        raise trouble
+    if not len(found):
         raise PersonaError(f"There is no persona in {folder}. Write one there, such as friend.md, or set ATTUNE_PERSONAS.")
-    return Personas(found, folder)
+    return found
 
 
-def _seed(path: Path, number: int, line: str) -> Seed:
+def survey(folder: Path, last: Personas | None = None) -> Personas:
+    """Read every `*.md` of the folder, whatever is wrong with some; in the place of a wrong one stands that of `last`, if it was there."""
+    troubles: dict[str, PersonaError] = {}
+    try:
+        safety = read_safety(folder)
+    except PersonaError as error:
+        troubles[SAFETY_FILE] = error
+        safety = last.safety if last else ""
+    personas: dict[str, Persona] = {}
+    for path in sorted(folder.glob("*.md")):
+        try:
+            personas[path.stem] = read_persona(path, safety)
+        except PersonaError as error:
+            troubles[path.stem] = error
+            if last and path.stem in last:
+                personas[path.stem] = msgspec.structs.replace(last.get(path.stem), safety=safety)
+    return Personas(personas, folder, safety, troubles)
+
+
+def _seed(line: str) -> Seed | str:
+    """The seed, or what is wrong with it."""
     try:
         seed = msgspec.json.decode(line, type=Seed)
     except msgspec.DecodeError as error:
-        raise PersonaError(f"{path}:{number}: {error}") from error
+        return str(error)
     roles = [message.role for message in seed.messages]
     if len(roles) < 2 or roles != ["user", "assistant"] * (len(roles) // 2):
-        raise PersonaError(f"{path}:{number}: a seed is user and assistant in turn, and ends with the assistant.")
+        return "a seed is user and assistant in turn, and ends with the assistant."
     return seed

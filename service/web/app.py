@@ -1,5 +1,6 @@
 """The application: what is opened when it starts, what is closed when it stops, and where its routes are."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -17,15 +18,15 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.static_files import create_static_files_router
 from sqlalchemy.exc import DataError
 
-from service import registry
 from service.chat.exchange import close_interrupted
 from service.chat.generation import Generations
+from service.chat.revision import introduce
 from service.db.engine import open_engine
 from service.db.ids import new_id
 from service.db.journal import Journal
 from service.db.migration import upgrade
 from service.errors import AttuneError, Unavailable
-from service.personas.shelf import Personas, read_personas
+from service.personas.reload import Watch
 from service.providers.catalog import Providers
 from service.settings import Settings
 from service.web.completions import CompletionsController
@@ -41,11 +42,13 @@ from service.web.problems import (
     answer_unreadable,
 )
 from service.web.ratings import RatingsController
+from service.web.reload import follow_folder
 from service.web.state import Desk
 
 _DIST = Path(__file__).parent / "dist"
 _DRAIN_SECONDS = 30.0
 _PING_SECONDS = 15.0
+_LOOK_SECONDS = 1.0
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
@@ -53,13 +56,25 @@ _POLICY = (
 log = structlog.get_logger()
 
 
-def create_app(settings: Settings, providers: Providers | None = None, *, ping_seconds: float = _PING_SECONDS) -> Litestar:
+def create_app(
+    settings: Settings,
+    providers: Providers | None = None,
+    *,
+    ping_seconds: float = _PING_SECONDS,
+    look_seconds: float = _LOOK_SECONDS,
+) -> Litestar:
     """Build the application. Personas are read here, so that a broken one stops the start with file and line.
 
-    A stream that has been silent for `ping_seconds` sends a comment.
+    A stream that has been silent for `ping_seconds` sends a comment; every `look_seconds` the persona files are looked at.
     """
-    personas = read_personas(settings.personas)
-    opened = partial(_lifespan, settings=settings, personas=personas, providers=providers or Providers(settings), ping_seconds=ping_seconds)
+    opened = partial(
+        _lifespan,
+        settings=settings,
+        watch=Watch(settings.personas),
+        providers=providers or Providers(settings),
+        ping_seconds=ping_seconds,
+        look_seconds=look_seconds,
+    )
     return Litestar(
         route_handlers=[
             CompletionsController,
@@ -95,23 +110,25 @@ def create_app(settings: Settings, providers: Providers | None = None, *, ping_s
 
 @asynccontextmanager
 async def _lifespan(
-    app: Litestar, settings: Settings, personas: Personas, providers: Providers, ping_seconds: float
+    app: Litestar, settings: Settings, watch: Watch, providers: Providers, ping_seconds: float, look_seconds: float
 ) -> AsyncIterator[None]:
     engine = open_engine(settings.database, checkpoints=True)
     await anyio.to_thread.run_sync(upgrade, engine)
     journal = Journal(engine)
     journal.start()
     boot = new_id()
-    for persona in personas:
-        await journal.write(partial(registry.champion, persona=persona.name))
+    await journal.write(partial(introduce, personas=list(watch.personas)))
     if interrupted := await journal.write(partial(close_interrupted, boot=boot)):
         log.warning("exchanges_interrupted", count=interrupted)
     generations = Generations(providers, journal, settings)
-    app.state.desk = Desk(settings, engine, personas, journal, generations, boot, ping_seconds)
-    log.info("web_started", personas=[persona.name for persona in personas])
+    app.state.desk = Desk(settings, engine, watch, journal, generations, boot, ping_seconds)
+    following = asyncio.create_task(follow_folder(watch, journal, look_seconds), name="personas")
+    log.info("web_started", personas=[persona.name for persona in watch.personas])
     try:
         yield
     finally:
+        following.cancel()
+        await asyncio.wait([following])
         await generations.drain(_DRAIN_SECONDS)
         await providers.close()
         await anyio.to_thread.run_sync(journal.close)
@@ -143,13 +160,18 @@ async def live() -> dict[str, str]:
 
 @get("/health/ready", tags=["Health"])
 async def ready(desk: NamedDependency[Desk]) -> dict[str, Any]:
-    """The service can take a message: the database takes a write and replies are admitted."""
+    """The service can take a message: the database takes a write and replies are admitted. `personas` are the files that are wrong."""
     desk.generations.admit()
     try:
         await desk.journal.write(lambda _: None)
     except AttuneError as error:
         raise Unavailable("The database cannot be written now.", code="storage") from error
-    return {"status": "ok", "waiting_writes": desk.journal.depth}
+    return {
+        "status": "ok",
+        "waiting_writes": desk.journal.depth,
+        "persona_count": len(desk.personas),
+        "personas": desk.watch.troubles,
+    }
 
 
 @get("/", media_type=MediaType.HTML, include_in_schema=False)

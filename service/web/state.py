@@ -10,6 +10,7 @@ from sqlmodel import Session
 from service.chat.generation import Generations
 from service.db.engine import reading
 from service.db.journal import Journal
+from service.personas.reload import Watch
 from service.personas.shelf import Personas
 from service.settings import Settings
 from service.web.guards import Caller, Gatekeeper
@@ -24,20 +25,25 @@ class Desk:
         self,
         settings: Settings,
         engine: Engine,
-        personas: Personas,
+        watch: Watch,
         journal: Journal,
         generations: Generations,
         boot: str,
         ping_seconds: float,
     ) -> None:
         self.settings = settings
-        self.personas = personas
+        self.watch = watch
         self.journal = journal
         self.generations = generations
         self.boot = boot
         self.ping_seconds = ping_seconds
         self._engine = engine
         self._gatekeeper = Gatekeeper(engine)
+
+    @property
+    def personas(self) -> Personas:
+        """The personas that serve at this moment; another moment may have others."""
+        return self.watch.personas
 
     async def read(self, query: Callable[[Session], T]) -> T:
         """Run `query` with a reading session in a thread: the event loop never waits for the database."""

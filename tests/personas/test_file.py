@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from service.errors import PersonaError
-from service.personas.file import read_persona
+from service.personas.file import read_persona, read_safety
 from service.personas.persona import PersonaSettings, fingerprint
 
 GOOD = "title: Friend\nmodels: [local:starter]\n"
@@ -158,7 +158,7 @@ def test_a_file_of_another_shape_is_refused(tmp_path: Path, text: str, line: int
         ("{{ 'a' + 1 }}", 5, "can only concatenate str"),
         ("One.\n\n{% include 'other.md' %}", 7, "no loader"),
         ("One.\n{{ char.nick.name }}", 6, "no attribute 'nick'"),
-        ("{{ range(1000000000) | length }}", 5, "Range too big"),
+        ("{{ range(1000000000) | length }}", 5, "this would become too large"),
         ("{{ char | shout }}", 5, "No filter named 'shout'"),
         ("{% for x in y %}{% endfor %}", 5, "'y' is undefined"),
     ],
@@ -195,6 +195,59 @@ def test_the_same_text_is_the_same_prompt_on_every_machine(tmp_path: Path) -> No
         prompts.add(read_persona(path).prompt())
     assert prompts == {"You are Friend.\n\nBe kind."}
     assert len({fingerprint(prompt) for prompt in prompts}) == 1
+
+
+def test_the_text_is_kept_as_it_was_read(tmp_path: Path) -> None:
+    """A persona carries the whole text of its file, and names it: every change of it, also of a setting, is another revision."""
+    path = tmp_path / "friend.md"
+    text = f"---\n{GOOD}---\nYou are {{{{ char }}}}.\n"
+    path.write_text(text)
+    persona = read_persona(path, "Be careful.")
+    assert (persona.text, persona.revision, persona.safety) == (text, fingerprint(text), "Be careful.")
+    assert persona.prompt() == "You are Friend."
+    path.write_text(text.replace("title", "examples: 2\ntitle"))
+    assert read_persona(path).revision != persona.revision
+    assert read_persona(path).prompt() == persona.prompt()
+
+
+def test_line_ends_and_byte_order_marks_are_no_other_revision(tmp_path: Path) -> None:
+    """The same text saved by an editor of another system is the same revision."""
+    path = tmp_path / "friend.md"
+    marks = set()
+    for text in (plain := f"---\n{GOOD}---\nHi.\n", plain.replace("\n", "\r\n"), f"\ufeff{plain}"):
+        path.write_bytes(text.encode())
+        marks.add(read_persona(path).revision)
+    assert len(marks) == 1
+
+
+def test_the_safety_text_is_a_file_of_its_own(tmp_path: Path) -> None:
+    """It is plain text, trimmed; without the file there is none, and bytes that are no text are refused."""
+    assert read_safety(tmp_path) == ""
+    (tmp_path / "safety.txt").write_text("\n  Be {{ careful }}.\nAlways.\n\n")
+    assert read_safety(tmp_path) == "Be {{ careful }}.\nAlways."
+    (tmp_path / "safety.txt").write_bytes(b"\xff\xfe")
+    with pytest.raises(PersonaError, match=r"safety\.txt: the file cannot be read as UTF-8 text"):
+        read_safety(tmp_path)
+
+
+@pytest.mark.parametrize("prompt", ["a\x00b", "{{ '\\x00' }}", "{{ '\\ud800' }}"])
+def test_what_no_database_keeps_is_refused(write: Callable[..., Path], prompt: str) -> None:
+    """A NUL character or half a surrogate pair, in the file or made by the template, is refused with its line."""
+    assert complaint(write(prompt=prompt)).startswith(":5: ")
+
+
+def test_every_mistake_of_a_file_is_found_at_once(write: Callable[..., Path]) -> None:
+    """The first one is the error's sentence, the others come with it."""
+    path = write(f"{GOOD}greting: Hi\nmemory: {{max_tokens: -1, fcts: 1}}\nexamples: many\nlearning:\n  minimum: {{liked: x}}")
+    with pytest.raises(PersonaError) as refused:
+        read_persona(path)
+    assert [refused.value.message, *refused.value.further] == [
+        f"{path}:4: unknown key 'greting'. The nearest known key is 'greeting'.",
+        f"{path}:5: unknown key 'fcts'. The nearest known key is 'facts'.",
+        f"{path}:5: memory.max_tokens: Expected `int` >= 1.",
+        f"{path}:6: examples: Expected `int`, got `str`.",
+        f"{path}:8: learning.minimum.liked: Expected `int`, got `str`.",
+    ]
 
 
 def test_a_rule_within_the_prompt_is_part_of_it(write: Callable[..., Path]) -> None:

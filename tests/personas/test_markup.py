@@ -50,6 +50,20 @@ def test_a_mistake_is_told_with_file_and_line(text: str, message: str) -> None:
     assert complaint(text) == message
 
 
+def test_all_mistakes_are_told_together() -> None:
+    """Unknown keys first, then what is missing or of the wrong form, at every depth."""
+    text = "inner: {cuont: 1, count: x}\nseveral:\n- {count: y}\n- {words: 3}\nnames: {a: 5}"
+    with pytest.raises(PersonaError) as refused:
+        read_yaml(Path("x.yaml"), text, Outer)
+    assert [refused.value.message, *refused.value.further] == [
+        "x.yaml:1: unknown key 'cuont'. The nearest known key is 'count'.",
+        "x.yaml:1: inner.count: Expected `int`, got `str`.",
+        "x.yaml:3: several[0].count: Expected `int`, got `str`.",
+        "x.yaml:4: several[1].words: Expected `array`, got `int`.",
+        "x.yaml:5: names[...]: Expected `str`, got `int`.",
+    ]
+
+
 def test_a_list_where_a_mapping_belongs_is_told() -> None:
     """The wrong outermost shape is told too, either way round."""
     assert complaint("[]") == "x.yaml:10: there must be `key: value` lines here."

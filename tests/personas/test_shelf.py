@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from service.errors import NotFound, PersonaError
-from service.personas.shelf import Expectation, Message, Probe, Seed, read_personas
+from service.personas.shelf import Expectation, Message, Probe, Seed, read_personas, survey
 from tests.processes import ROOT
 
 SHIPPED = ROOT / "persona_prompts"
@@ -51,6 +51,34 @@ def test_one_bad_file_stops_the_start(write: Callable[..., Path], tmp_path: Path
     write(settings="title: X", name="mentor")
     with pytest.raises(PersonaError, match=r"mentor\.md:2"):
         read_personas(tmp_path)
+
+
+def test_all_that_is_good_is_found_beside_what_is_wrong(write: Callable[..., Path], tmp_path: Path) -> None:
+    """A survey reads every good file and names what is wrong with each other one; what its owner asks for is then refused in its words."""
+    write()
+    write(settings="title: X", name="mentor")
+    (tmp_path / "safety.txt").write_text("Be careful.\n")
+    found = survey(tmp_path)
+    assert ([persona.name for persona in found], len(found), "mentor" in found) == (["friend"], 1, False)
+    assert list(found.troubles) == ["mentor"]
+    assert (found.safety, found.require("friend").safety) == ("Be careful.", "Be careful.")
+    with pytest.raises(PersonaError, match=r"mentor\.md:2"):
+        found.require("mentor")
+    with pytest.raises(NotFound):
+        found.get("mentor")
+    with pytest.raises(NotFound):
+        found.require("ghost")
+    (tmp_path / "safety.txt").write_bytes(b"\xff")
+    assert list(survey(tmp_path).troubles) == ["safety.txt", "mentor"]
+    with pytest.raises(PersonaError, match="safety"):
+        read_personas(tmp_path)
+
+
+def test_the_shipped_safety_text_is_short_and_simple() -> None:
+    """It ships with the personas and leaves the small model's window to the talk: at most 90 words."""
+    safety = read_personas(SHIPPED).get("friend").safety
+    assert "crisis line or the emergency number" in safety and "you are an AI" in safety
+    assert 20 < len(safety.split()) <= 90
 
 
 def test_a_folder_without_personas_is_said(tmp_path: Path) -> None:
@@ -102,6 +130,17 @@ def test_a_mistake_in_a_seed_is_told_with_its_line(write: Callable[..., Path], t
     with pytest.raises(PersonaError) as refused:
         read_personas(tmp_path).seeds("friend")
     assert refused.value.message.startswith(f"{path}:3: ") and words in refused.value.message
+
+
+def test_every_mistake_of_the_seeds_is_found_at_once(write: Callable[..., Path], tmp_path: Path) -> None:
+    """The first is the error's sentence, the others come with it."""
+    write()
+    path = tmp_path / "friend.seeds.jsonl"
+    path.write_text(f"{{\n{turns('a', 'b')}\n{turns('a')}\n")
+    with pytest.raises(PersonaError) as refused:
+        read_personas(tmp_path).seeds("friend")
+    assert refused.value.message.startswith(f"{path}:1: ")
+    assert refused.value.further == [f"{path}:3: a seed is user and assistant in turn, and ends with the assistant."]
 
 
 def test_probes_are_read_with_their_defaults(write: Callable[..., Path], tmp_path: Path) -> None:

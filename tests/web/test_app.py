@@ -98,7 +98,12 @@ def test_health_is_open_and_short(shared: Service) -> None:
     """Alive says that the process answers, ready that the database takes a write."""
     with shared.client() as anybody:
         assert anybody.get("/health/live").json() == {"status": "ok"}
-        assert anybody.get("/health/ready").json() == {"status": "ok", "waiting_writes": 0}
+        assert anybody.get("/health/ready").json() == {
+            "status": "ok",
+            "waiting_writes": 0,
+            "persona_count": len(PERSONAS),
+            "personas": {},
+        }
 
 
 def test_a_broken_persona_stops_the_start(make_home: MakeHome, tmp_path: Path) -> None:
