@@ -1,12 +1,14 @@
 # The words of this project: make setup, run, test, check. CI runs the same ones.
 PYTHON ?= python3
 VENV := .venv
+# Real clients of the API, for the tests: they are programs of their own and live apart from the service's environment.
+CLIENTS := .clients
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 # PyTorch's own index of CPU builds; asked only on Linux without an NVIDIA card, and passed over where it cannot be reached.
 TORCH_CPU_INDEX ?= https://download.pytorch.org/whl/cpu
 
-.PHONY: setup run test check loop clean
+.PHONY: setup run test check clients widget loop clean
 
 setup: $(VENV)/.installed
 
@@ -28,15 +30,32 @@ run: setup
 test: setup
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal --cov --cov-report=term
 
+# What the tests in tests/clients talk through; they ask for it themselves where it is not there yet.
+clients: $(CLIENTS)/.installed
+
+$(CLIENTS)/.installed: tests/clients/requirements.txt tests/clients/package.json tests/clients/package-lock.json
+	@command -v npm >/dev/null 2>&1 || { echo "Node and npm are missing. Install them: apt-get install nodejs npm" >&2; exit 1; }
+	test -x $(CLIENTS)/python/bin/python || $(PYTHON) -m venv $(CLIENTS)/python
+	$(CLIENTS)/python/bin/python -m pip --disable-pip-version-check install --quiet --requirement tests/clients/requirements.txt
+	mkdir -p $(CLIENTS)/node
+	cp tests/clients/package.json tests/clients/package-lock.json $(CLIENTS)/node/
+	npm ci --prefix $(CLIENTS)/node --ignore-scripts --no-audit --no-fund --loglevel error
+	touch $@
+
 check: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python tests/bench/widget.py
+
+# The widget's files in service/web/dist, from its sources; needs Node 20 or newer. They are kept in git, so that nothing else needs it.
+widget:
+	cd service/web/frontend && npm ci --no-audit --no-fund && npm run check && npm test && npm run build
 
 # The figures of the README: two nights on the starter model, seen from outside.
 loop: setup
 	$(BIN)/python tests/bench/loop.py
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage*
+	rm -rf $(VENV) $(CLIENTS) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage*

@@ -8,6 +8,8 @@ AttuneError
 ├── NotPermitted        the key may not do this               403        exit 4
 ├── NotFound            no such persona, version, exchange    404        exit 3
 ├── Conflict            it clashes with what is there         409        exit 7
+├── Reused              a name given to another request       422        exit 7
+├── RateLimited         too much in too short a time          429        exit 5
 ├── Unavailable         storage or service cannot answer now  503        exit 5
 ├── ProviderError       no provider could answer              502        exit 5
 ├── TrainingError       a training run failed                            exit 1
@@ -91,6 +93,26 @@ class Conflict(AttuneError):
     code = "conflict"
     status = 409
     exit_code = 7
+
+
+class Reused(AttuneError):
+    """Shown to a caller who gave one `Idempotency-Key` to two different requests."""
+
+    code = "idempotency_key_reused"
+    status = 422
+    exit_code = 7
+
+
+class RateLimited(AttuneError):
+    """Shown to a caller who asked for too much; after `wait` seconds there is room again."""
+
+    code = "rate_limited"
+    status = 429
+    exit_code = 5
+
+    def __init__(self, message: str, *, code: str | None = None, param: str | None = None, wait: float = 1.0) -> None:
+        super().__init__(message, code=code, param=param)
+        self.wait = wait
 
 
 class Unavailable(AttuneError):

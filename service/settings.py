@@ -19,9 +19,16 @@ _IN_URL = re.compile(r"(?<=://)[^/@\s]*(?=@)|(?<=password=)[^&\s]+")
 
 _VENDOR_NAMES = {"OPENAI_API_KEY": "openai_api_key", "OPENAI_BASE_URL": "openai_base_url", "OLLAMA_HOST": "ollama_host"}
 
+Limit = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
+"""How many: messages a minute (`limit_...`) or replies at once (`replies_...`); 0 is without a bound."""
+
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Every setting with its default; `ATTUNE_HOME` is the field `home`, and so on."""
+    """Every setting with its default; `ATTUNE_HOME` is the field `home`, and so on.
+
+    `limit_begin` counts the conversations that one address begins without a key. `trust_proxy` is how many proxies stand before the
+    service: the address is then taken from `X-Forwarded-For`, which anybody could make up where no proxy writes it.
+    """
 
     home: Path = Path("data")
     database_url: str = ""
@@ -36,6 +43,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     openai_api_key: str = ""
     openai_base_url: str = "https://api.openai.com/v1"
     ollama_host: str = "http://127.0.0.1:11434"
+    limit_key: Limit = 600
+    limit_visitor: Limit = 30
+    limit_begin: Limit = 20
+    replies_key: Limit = 200
+    replies_visitor: Limit = 2
+    trust_proxy: Annotated[int, msgspec.Meta(ge=0, le=10)] = 0
 
     def __repr__(self) -> str:
         """The settings as errors and logs may show them: without a key or a password."""

@@ -6,14 +6,16 @@ from typing import Any
 
 import structlog
 
-from service.chat.exchange import Ending, Opened
+from service.chat.context import Material, View, fit
+from service.chat.exchange import Ending, Opened, first_model
 from service.chat.messages import assemble
 from service.chat.reply import ReplyCleaner
 from service.db.tables import ExchangeState
-from service.errors import ProviderError
+from service.errors import Invalid, ProviderError
 from service.providers.base import Call, Piece
 from service.providers.catalog import Providers, served_name, split_model
 from service.providers.failure import Resting
+from service.providers.tokens import TokenCounters
 from service.settings import Settings
 
 _LONGEST_REPLY = 100_000
@@ -26,15 +28,23 @@ class Question:
     """An opened exchange and how its reply is to be drawn; `show` is called with each part of the reply that may be seen."""
 
     def __init__(
-        self, opened: Opened, overrides: dict[str, Any], providers: Providers, settings: Settings, show: Callable[[str], None]
+        self,
+        opened: Opened,
+        overrides: dict[str, Any],
+        providers: Providers,
+        settings: Settings,
+        show: Callable[[str], None],
+        counters: TokenCounters | None = None,
     ) -> None:
         self._opened = opened
         self._overrides = overrides
         self._providers = providers
         self._settings = settings
         self._show = show
+        self._counters = counters or TokenCounters(settings)
         self._shown: list[str] = []
         self._warnings: list[str] = []
+        self._cut: list[str] = []
         self._passed_over: dict[str, str] = {}
         self._trouble = ProviderError("No model is named for this persona.", code="provider_unknown")
         self.asked: tuple[str, str] | None = None
@@ -44,7 +54,8 @@ class Question:
     def warnings(self) -> list[str] | None:
         """What the providers could not be asked for, and who could not answer; None when there is nothing to say."""
         passed_over = [f"{name} could not answer ({code})" for name, code in self._passed_over.items()]
-        return [*passed_over, *self._warnings] or None
+        cut = [f"its window has no room for: {', '.join(self._cut)}"] if self._cut else []
+        return [*passed_over, *cut, *self._warnings] or None
 
     async def answer(self) -> Ending:
         """Ask the models in order; the first that shows a word answers. After that no other one takes over: a reply is never spliced.
@@ -80,11 +91,15 @@ class Question:
 
     async def _answer_by(self, name: str, *, insist: bool = False) -> Ending:
         provider, model = split_model(name)
-        self.asked, self._warnings = (provider, model), []
+        self.asked, self._warnings, self._cut = (provider, model), [], []
         persona = self._opened.persona
         rules = persona.settings.reply
         cleaner = ReplyCleaner(
-            persona.settings.title, strip_speaker=rules.strip_speaker, stop_at_other_speakers=rules.stop_at_other_speakers
+            persona.settings.title,
+            (self._opened.person, persona.settings.variables.get("user", "")),
+            strip_speaker=rules.strip_speaker,
+            stop_at_other_speakers=rules.stop_at_other_speakers,
+            cut_directions=rules.stage_directions == "cut",
         )
         last = Piece(finish_reason="stop")
         length = 0
@@ -126,12 +141,34 @@ class Question:
             name: getattr(sampling, name)
             for name in ("max_tokens", "temperature", "top_p", "frequency_penalty", "presence_penalty", "seed", "stop")
         }
+        view = self._view(f"{provider}:{model}")
+        drawn = {**values, **self._overrides}
+        if view.room is not None:
+            drawn["max_tokens"] = min(drawn["max_tokens"], view.room)
         return Call(
             model=served_name(provider, model, self._settings),
-            messages=assemble(self._opened.prompt, self._opened.history, self._opened.message),
+            messages=assemble(view.system, view.history, self._opened.message),
             insist=insist,
-            **{**values, **self._overrides},
+            **drawn,
         )
+
+    def _view(self, name: str) -> View:
+        """What this model sees: the same as the first one was to see, but for what its window is too small for."""
+        opened = self._opened
+        if opened.view is not None and opened.model == name:
+            return opened.view
+        material = opened.view.material if opened.view is not None else Material(prompt=opened.prompt)
+        reply = opened.persona.settings.sampling.max_tokens
+        try:
+            view = fit(material, opened.history, opened.message, memory=None, reply=reply, counter=self._counters.get(name))
+        except Invalid as error:
+            raise ProviderError(error.message, code=error.code) from error
+        self._cut = [
+            each for each in ("examples", "lore", "facts", "summary") if getattr(material, each) and not getattr(view.material, each)
+        ]
+        if len(view.history) < len(opened.history):
+            self._cut.append(f"{len(opened.history) - len(view.history)} messages of the history")
+        return view
 
 
 def _candidates(opened: Opened) -> list[str]:
@@ -140,5 +177,4 @@ def _candidates(opened: Opened) -> list[str]:
     A trained version whose model cannot be reached leaves nobody without words. The exchange says who spoke, and that it was not the
     version: its provider and model are then not the version's.
     """
-    own = [f"{opened.version.provider}:{opened.version.model}"] if opened.version.provider and opened.version.model else []
-    return list(dict.fromkeys([*own, *opened.persona.settings.models]))
+    return list(dict.fromkeys([first_model(opened.persona, opened.version), *opened.persona.settings.models]))

@@ -2,24 +2,55 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from functools import reduce
+from functools import partial, reduce
 from typing import NamedTuple
 
-from sqlalchemy import update
+import msgspec
+from sqlalchemy import bindparam, insert, update
 from sqlmodel import Session, col, select
 
 from service import registry
-from service.chat.messages import trim_history
+from service.chat.context import Piece, View, additions, fit
+from service.chat.facts import Change, change, list_facts, may_remember, read_wish, write_change
+from service.chat.recall import Scene, find_summary, recall, recall_again
+from service.db.ids import new_id
+from service.db.rows import Lookup
 from service.db.tables import Conversation, Exchange, ExchangeState, Person, Prompt, Version, now
 from service.errors import Conflict, NotFound
 from service.personas.persona import Persona, fingerprint
 from service.providers.base import Turn
+from service.providers.tokens import ESTIMATE, TokenCounters
+
+_NEWCOMERS = "newcomers"
+_PEOPLE = Lookup(Person, "id")
+_PEOPLE_OUTSIDE = Lookup(Person, "external")
+_PROMPTS = Lookup(Prompt, "fingerprint")
+
+# Made once: to put a statement together costs several times what it costs to run it.
+_THREAD_ENDS_AT = (
+    select(Exchange.id, Exchange.conversation_id)
+    .where(Exchange.thread == bindparam("thread"), Exchange.state == ExchangeState.complete)
+    .order_by(col(Exchange.id).desc())
+    .limit(1)
+)
+_STATE = select(Exchange.state, Exchange.thread).where(Exchange.id == bindparam("exchange"))
+_BEGIN_CONVERSATION = insert(Conversation)
+_OPEN = insert(Exchange)
+_SAVE_PROGRESS = (
+    update(Exchange)
+    .where(col(Exchange.id) == bindparam("exchange"), col(Exchange.state) == ExchangeState.open)
+    .values(reply=bindparam("text"))
+)
 
 
 class Opened(NamedTuple):
-    """An exchange that is durable and waits for its reply."""
+    """An exchange that is durable and waits for its reply.
+
+    `prompt` is the persona's alone; `view` is all that `model` sees, and `dropped` what fell out of its history, where the persona wants
+    that summarised. Without a view the prompt and the history are all there is.
+    """
 
     id: str
     conversation_id: str
@@ -29,6 +60,12 @@ class Opened(NamedTuple):
     history: list[Turn]
     message: str
     created_at: datetime
+    view: View | None = None
+    model: str = ""
+    dropped: Sequence[Turn] = ()
+    previous_id: str | None = None
+    person: str = ""
+    """The name of who talks; empty where it is not known."""
 
 
 class Ending(NamedTuple):
@@ -42,16 +79,37 @@ class Ending(NamedTuple):
     model: str | None = None
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
+    warnings: list[str] | None = None
+
+
+_CLOSE = (
+    update(Exchange)
+    .where(col(Exchange.id) == bindparam("exchange"))
+    .values({name: bindparam(name) for name in (*Ending._fields, "ended_at", "thread")})
+)
 
 
 class Asked(NamedTuple):
-    """What is asked, and in which state of the service. `added` is an app's own system text, put after the persona's."""
+    """What is asked, and in which state of the service. `added` is an app's own system text, put after the persona's.
+
+    `counters` know the tokens of the models; without them all is estimated, and no window is known.
+    """
 
     persona: Persona
     which: str
     message: str
     boot: str
     added: str = ""
+    counters: TokenCounters | None = None
+
+
+class Place(NamedTuple):
+    """Where a new exchange stands: after which one, in whose conversation; `thread` names the words up to there."""
+
+    conversation_id: str
+    person_id: str
+    previous_id: str | None
+    thread: str
 
 
 def find_person(session: Session, external: str, name: str = "") -> Person:
@@ -61,55 +119,63 @@ def find_person(session: Session, external: str, name: str = "") -> Person:
         found = Person(external=external, name=name)
         session.add(found)
         session.flush()
+        session.info.setdefault(_NEWCOMERS, set()).add(found.id)
     return found
 
 
-def open_in_conversation(session: Session, asked: Asked, conversation: Conversation, previous_id: str | None = None) -> Opened:
-    """Open an exchange after the newest one of `conversation`, or after `previous_id` (a variant); the history is ours."""
-    chain = _chain(session, conversation.id, previous_id)
+def identify(session: Session, external: str) -> str:
+    """The id of the person known by `external`; like `find_person`, and quicker."""
+    found = _PEOPLE_OUTSIDE.find(session, external=external) or find_person(session, external)
+    return found.id
+
+
+def open_in_conversation(
+    session: Session, asked: Asked, conversation: Conversation, previous_id: str | None = None, *, from_start: bool = False
+) -> Opened:
+    """Open an exchange after the newest one of `conversation`, or after `previous_id` (a variant), or after none; the history is ours."""
+    chain = [] if from_start else _chain(session, conversation.id, previous_id)
     history = [Turn(role, text) for before in chain for role, text in (("user", before.message), ("assistant", before.reply))]
-    return _open(session, asked, conversation, history, chain[-1].id if chain else None)
+    return _open(session, asked, _place(conversation, history, chain[-1].id if chain else None), history)
 
 
-def open_variant(session: Session, exchange_id: str, persona: Persona, boot: str) -> Opened:
-    """Open another reply to the same message in the same context."""
+def open_variant(session: Session, exchange_id: str, persona: Persona, boot: str, counters: TokenCounters | None = None) -> Opened:
+    """Open another reply to the same message in the same context: the same history, lore, facts, summary and examples."""
     first = get_exchange(session, exchange_id)
     if first.state == ExchangeState.open:
         raise Conflict("The reply is still being written. Cancel it first or wait.", code="exchange_open")
     conversation = session.get_one(Conversation, first.conversation_id)
     history = [Turn(turn["role"], turn["content"]) for turn in first.context]
-    return _open(session, Asked(persona, "champion", first.message, boot), conversation, history, first.previous_id)
+    asked = Asked(persona, "champion", first.message, boot, counters=counters)
+    return _open(session, asked, _place(conversation, history, first.previous_id), history, first)
 
 
 def open_stateless(session: Session, asked: Asked, history: Sequence[Turn], person_id: str, key_id: str | None) -> Opened:
     """Open an exchange for a client that sends the whole history each time; the conversation is found by that history."""
-    before = _exchange_of_thread(session, _thread_of(person_id, asked.persona.name, history)) if history else None
+    thread = _thread_of(person_id, asked.persona.name, history)
+    before = session.connection().execute(_THREAD_ENDS_AT, {"thread": thread}).first() if history else None
     if before is not None:
-        conversation = session.get_one(Conversation, before.conversation_id)
-    else:
-        conversation = Conversation(persona=asked.persona.name, person_id=person_id, key_id=key_id)
-        session.add(conversation)
-        session.flush()
-    return _open(session, asked, conversation, list(history), before.id if before else None)
+        return _open(session, asked, Place(before.conversation_id, person_id, before.id, thread), list(history))
+    conversation = {"id": new_id(), "persona": asked.persona.name, "person_id": person_id, "key_id": key_id, "created_at": now()}
+    session.connection().execute(_BEGIN_CONVERSATION, conversation)
+    return _open(session, asked, Place(conversation["id"], person_id, None, thread), list(history))
 
 
-def save_progress(session: Session, exchange_id: str, reply: str) -> None:
-    """Keep the text so far of an open exchange."""
-    session.execute(update(Exchange).where(col(Exchange.id) == exchange_id, col(Exchange.state) == ExchangeState.open).values(reply=reply))
+def save_progress(session: Session, replies: Mapping[str, str]) -> None:
+    """Keep the texts so far of open exchanges."""
+    named = [{"exchange": exchange_id, "text": reply} for exchange_id, reply in replies.items()]
+    session.connection().execute(_SAVE_PROGRESS, named)
 
 
 def close_exchange(session: Session, exchange_id: str, ending: Ending) -> None:
     """Write the reply and how it ended. An exchange is closed once; a second closing changes nothing."""
-    exchange = session.get_one(Exchange, exchange_id)
-    if exchange.state != ExchangeState.open:
+    connection = session.connection()
+    state, thread = connection.execute(_STATE, {"exchange": exchange_id}).one()
+    if state != ExchangeState.open:
         return
-    for name, value in ending._asdict().items():
-        setattr(exchange, name, value)
-    exchange.ended_at = now()
     # So far the thread ended with the message. A client sends back whole replies only.
     whole = ending.state == ExchangeState.complete
-    exchange.thread = _longer_thread(exchange.thread or "", Turn("assistant", ending.reply)) if whole else None
-    session.add(exchange)
+    longer = _longer_thread(thread or "", Turn("assistant", ending.reply)) if whole else None
+    connection.execute(_CLOSE, {**ending._asdict(), "exchange": exchange_id, "ended_at": now(), "thread": longer})
 
 
 def close_interrupted(session: Session, boot: str) -> int:
@@ -122,6 +188,11 @@ def close_interrupted(session: Session, boot: str) -> int:
     return int(closed.rowcount)  # type: ignore[attr-defined]  # an UPDATE always returns a CursorResult
 
 
+def first_model(persona: Persona, version: Version) -> str:
+    """Whoever is asked first, as provider:model: the version's own model, if it has one, else the first of the persona file."""
+    return f"{version.provider}:{version.model}" if version.provider and version.model else persona.settings.models[0]
+
+
 def get_exchange(session: Session, exchange_id: str) -> Exchange:
     """Return the exchange; raise `NotFound`."""
     found = session.get(Exchange, exchange_id.removeprefix("chatcmpl-"))
@@ -130,33 +201,97 @@ def get_exchange(session: Session, exchange_id: str) -> Exchange:
     return found
 
 
-def _open(session: Session, asked: Asked, conversation: Conversation, history: list[Turn], previous_id: str | None) -> Opened:
-    person = session.get_one(Person, conversation.person_id)
-    prompt = asked.persona.prompt({"user": person.name} if person.name else None)
-    if asked.added:
-        prompt = f"{prompt}\n\n{asked.added}"
-    version = registry.find_version(session, asked.persona.name, asked.which)
-    mark = _keep_prompt(session, asked.persona.name, prompt)
-    kept = trim_history(history, asked.persona.settings.memory.max_tokens)
-    exchange = Exchange(
-        conversation_id=conversation.id,
-        previous_id=previous_id,
-        persona=asked.persona.name,
-        version_id=version.id,
-        fingerprint=mark,
-        context=[{"role": turn.role, "content": turn.content} for turn in kept],
-        message=asked.message,
-        boot=asked.boot,
-        thread=_thread_of(conversation.person_id, asked.persona.name, [*history, Turn("user", asked.message)]),
+def _place(conversation: Conversation, history: Sequence[Turn], previous_id: str | None) -> Place:
+    thread = _thread_of(conversation.person_id, conversation.persona, history)
+    return Place(conversation.id, conversation.person_id, previous_id, thread)
+
+
+def _open(session: Session, asked: Asked, place: Place, history: list[Turn], first: Exchange | None = None) -> Opened:
+    """Open the exchange; with the `first` of its variants, what that one was shown is shown again."""
+    persona = asked.persona
+    person = _PEOPLE.get(session, id=place.person_id)
+    version = registry.serving(session, persona.name, asked.which)
+    model = first_model(persona, version)
+    counter = asked.counters.get(model) if asked.counters else ESTIMATE
+    exchange_id = new_id()
+    facts = Change([]) if first else _facts(session, asked, person, exchange_id)
+    scene = Scene(persona, person, place.conversation_id, place.previous_id, history, asked.message, counter)
+    view = _view(session, scene, asked.added, facts, first)
+    material = view.material
+    began = now()
+    row = {
+        "id": exchange_id,
+        "conversation_id": place.conversation_id,
+        "previous_id": place.previous_id,
+        "persona": persona.name,
+        "version_id": version.id,
+        "fingerprint": _keep_prompt(session, persona.name, material.prompt),
+        "revision": persona.revision,
+        "safety": fingerprint(material.safety) if material.safety else None,
+        "additions": additions(material, _keep_prompt(session, persona.name, material.added) if material.added else None),
+        "context": [{"role": turn.role, "content": turn.content} for turn in view.history],
+        "message": asked.message,
+        "state": ExchangeState.open,
+        "reply": "",
+        "boot": asked.boot,
+        "thread": _longer_thread(place.thread, Turn("user", asked.message)),
+        "created_at": began,
+    }
+    session.connection().execute(_OPEN, row)
+    if facts.added or facts.dropped:
+        write_change(session, facts)
+    return Opened(
+        exchange_id,
+        place.conversation_id,
+        persona,
+        version,
+        material.prompt,
+        view.history,
+        asked.message,
+        began,
+        view,
+        model,
+        history[: len(history) - len(view.history)] if persona.settings.memory.summary else (),
+        place.previous_id,
+        person.name,
     )
-    session.add(exchange)
-    session.flush()
-    return Opened(exchange.id, conversation.id, asked.persona, version, prompt, kept, asked.message, exchange.created_at)
+
+
+def _view(session: Session, scene: Scene, added: str, facts: Change, first: Exchange | None) -> View:
+    """What the model sees. A summary is looked for only when there is something that the model no longer sees."""
+    settings = scene.persona.settings
+    look = partial(
+        fit,
+        history=scene.history,
+        message=scene.message,
+        memory=settings.memory.max_tokens,
+        reply=settings.sampling.max_tokens,
+        counter=scene.counter,
+    )
+    if first is not None:
+        return look(recall_again(session, scene, first.additions or {}))
+    material = recall(session, scene, added, facts.facts)
+    view = look(material)
+    if settings.memory.summary and len(view.history) < len(scene.history):
+        summary = find_summary(session, scene.conversation_id, scene.previous_id)
+        if summary is not None:
+            return look(msgspec.structs.replace(material, summary=(Piece(summary.id, summary.text),)))
+    return view
+
+
+def _facts(session: Session, asked: Asked, person: Person, exchange_id: str) -> Change:
+    """The person's facts, this message's wish among them granted. Whoever came in this very transaction has none yet."""
+    if not asked.persona.settings.memory.facts or not may_remember(person):
+        return Change([])
+    newcomer = person.id in session.info.get(_NEWCOMERS, ())
+    facts = [] if newcomer else list_facts(session, person.id, asked.persona.name)
+    wish = read_wish(asked.message)
+    return change(facts, wish, person.id, asked.persona.name, exchange_id) if wish else Change(facts)
 
 
 def _keep_prompt(session: Session, persona: str, prompt: str) -> str:
     mark = fingerprint(prompt)
-    if session.get(Prompt, mark) is None:
+    if _PROMPTS.find(session, fingerprint=mark) is None:
         session.add(Prompt(fingerprint=mark, persona=persona, text=prompt))
         session.flush()
     return mark
@@ -173,11 +308,6 @@ def _longer_thread(thread: str, turn: Turn) -> str:
 
 def _mark(*words: str) -> str:
     return hashlib.sha256(json.dumps(words).encode()).hexdigest()
-
-
-def _exchange_of_thread(session: Session, thread: str) -> Exchange | None:
-    told = select(Exchange).where(Exchange.thread == thread, Exchange.state == ExchangeState.complete)
-    return session.exec(told.order_by(col(Exchange.id).desc())).first()
 
 
 def _chain(session: Session, conversation_id: str, last_id: str | None) -> list[Exchange]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from array import array
 from collections.abc import AsyncIterator
 from functools import partial
 from typing import Any, NamedTuple
@@ -10,13 +11,18 @@ import structlog
 
 from service.chat.answer import Question
 from service.chat.exchange import Ending, Opened, close_exchange, save_progress
+from service.chat.summary import Summaries
 from service.db.journal import Journal
 from service.db.tables import ExchangeState
 from service.errors import AttuneError, Unavailable
 from service.providers.catalog import Providers
+from service.providers.tokens import TokenCounters
 from service.settings import Settings
 
 _KEPT_AFTER_END = 300.0
+_MOST_KEPT_AFTER_END = 1_000
+_SAVED_TOGETHER = 100
+_DELTA = "delta"
 log = structlog.get_logger()
 
 
@@ -34,71 +40,171 @@ class Generation:
     def __init__(self, opened: Opened) -> None:
         self.opened = opened
         self.ending: Ending | None = None
-        self.events: list[Event] = []
+        self.question: Question | None = None
         self.task: asyncio.Task[Ending] | None = None
         """The asking and reading alone; whoever cancels it ends the reply, and the exchange is closed all the same."""
         self.closing: asyncio.Task[None] | None = None
         self.interrupted = False
-        self._news = asyncio.Event()
+        # The words in one piece, and where each delta ends: a list of events would take twenty times the room.
+        self._words = bytearray()
+        self._ends = array("L")
+        self._last: Event | None = None
+        self._waiting: list[asyncio.Future[bool]] = []
+        self._readers = 0
+        self._patience = 0.0
+        self._alone: asyncio.TimerHandle | None = None
 
     @property
     def text(self) -> str:
         """The reply so far, as shown."""
-        return "".join(event.text for event in self.events if event.kind == "delta")
+        return self._words.decode("utf-8", "surrogatepass")
+
+    @property
+    def told(self) -> int:
+        """How many events there are."""
+        return len(self._ends) + (self._last is not None)
+
+    @property
+    def events(self) -> list[Event]:
+        """All events."""
+        return self._since(0)
 
     def tell(self, kind: str, text: str = "") -> None:
         """Add an event and wake the readers."""
-        self.events.append(Event(len(self.events) + 1, kind, text))
-        self._news.set()
-        self._news = asyncio.Event()
+        if kind == _DELTA:
+            self._words += text.encode("utf-8", "surrogatepass")
+            self._ends.append(len(self._words))
+        else:
+            self._last = Event(self.told + 1, kind, text)
+        while self._waiting:
+            _settle(self._waiting.pop(), True)
+
+    def join(self, patience: float) -> "Reader":
+        """Count a reader. When the last one leaves before the end, the reply is cancelled, unless somebody joins in time.
+
+        In time is within the longest `patience` (in seconds) that any of the readers had. A reply that nobody ever joined goes on.
+        """
+        self._readers += 1
+        self._patience = max(self._patience, patience)
+        if self._alone is not None:
+            self._alone.cancel()
+            self._alone = None
+        return Reader(self)
+
+    def left(self) -> None:
+        """A reader has left."""
+        self._readers -= 1
+        if not self._readers and self.ending is None and self.task is not None:
+            self._alone = asyncio.get_running_loop().call_later(self._patience, self.task.cancel)
 
     async def follow(self, after: int = 0) -> AsyncIterator[Event]:
         """Yield the events after number `after`, from the past and as they come; ends with `done` or `error`."""
-        while True:
-            news = self._news
-            while after < len(self.events):
-                event = self.events[after]
-                after += 1
+        async for events in self.follow_closely(after):
+            for event in events:
                 yield event
-                if event.kind != "delta":
+
+    async def follow_closely(self, after: int = 0, silence: float | None = None) -> AsyncIterator[list[Event]]:
+        """Like `follow`, but yield all events at once that have come since; and none after every `silence` seconds without any."""
+        while True:
+            if after < self.told:
+                events = self._since(after)
+                after += len(events)
+                yield events
+                if events[-1].kind != _DELTA:
                     return
-            if self.ending is not None and after >= len(self.events):
+            elif self._last is not None:
                 return
-            await news.wait()
+            elif not await self._news(silence):
+                yield []
+
+    def _since(self, after: int) -> list[Event]:
+        """The events after number `after`."""
+        words, ends = self._words, self._ends
+        start = ends[after - 1] if 0 < after <= len(ends) else 0
+        events = []
+        for number in range(after, len(ends)):
+            end = ends[number]
+            events.append(Event(number + 1, _DELTA, words[start:end].decode("utf-8", "surrogatepass")))
+            start = end
+        if self._last is not None and after < self._last.number:
+            events.append(self._last)
+        return events
+
+    async def _news(self, silence: float | None) -> bool:
+        """Wait for the next event; False when `silence` seconds passed without one."""
+        loop = asyncio.get_running_loop()
+        waiter: asyncio.Future[bool] = loop.create_future()
+        timer = loop.call_later(silence, _settle, waiter, False) if silence else None
+        self._waiting.append(waiter)
+        try:
+            return await waiter
+        finally:
+            if timer is not None:
+                timer.cancel()
+            if waiter in self._waiting:
+                self._waiting.remove(waiter)
+
+
+class Reader:
+    """One who follows a reply."""
+
+    def __init__(self, generation: Generation) -> None:
+        self._generation: Generation | None = generation
+
+    def leave(self) -> None:
+        """Follow no longer; a second time changes nothing."""
+        generation, self._generation = self._generation, None
+        if generation is not None:
+            generation.left()
 
 
 class Generations:
     """All replies in the making: starts them, finds them again, cancels them, and waits for them when the service stops."""
 
-    def __init__(self, providers: Providers, journal: Journal, settings: Settings, most: int = 600, *, save_every: float = 1.0) -> None:
-        """At `most` so many replies at once; the text so far is saved every `save_every` seconds."""
+    def __init__(self, providers: Providers, journal: Journal, settings: Settings, most: int = 2_000, *, save_every: float = 1.0) -> None:
+        """At `most` so many replies at once; the text so far is saved every `save_every` seconds.
+
+        `counters` count tokens as the models do: whoever opens an exchange fits it to its model with these. `summaries` are made of
+        what no longer fitted.
+        """
+        self.counters = TokenCounters(settings)
+        self.summaries = Summaries(providers, journal, settings, self.counters)
         self._providers = providers
         self._journal = journal
         self._settings = settings
         self._most = most
         self._save_every = save_every
         self._running: dict[str, Generation] = {}
+        self._ended: dict[str, tuple[Generation, float]] = {}
+        self._clearing: asyncio.TimerHandle | None = None
+        self._closings: dict[asyncio.Task[None], Generation] = {}
+        self._saving: asyncio.Task[None] | None = None
         self._stopping = False
 
     def admit(self) -> None:
         """Raise `Unavailable` when no further reply can be made now; asked before an exchange is opened."""
         if self._stopping:
             raise Unavailable("The service is stopping. Try again in a moment.", code="stopping")
-        if len(self._running) >= self._most and sum(1 for each in self._running.values() if each.ending is None) >= self._most:
+        if len(self._running) >= self._most:
             raise Unavailable("Too many replies are being written at once. Try again in a moment.", code="overloaded")
 
     def start(self, opened: Opened, overrides: dict[str, Any] | None = None) -> Generation:
         """Begin the reply of an opened exchange. It goes on whether or not anybody follows."""
         generation = Generation(opened)
-        question = Question(opened, overrides or {}, self._providers, self._settings, partial(generation.tell, "delta"))
+        question = Question(opened, overrides or {}, self._providers, self._settings, partial(generation.tell, "delta"), self.counters)
+        generation.question = question
         self._running[opened.id] = generation
         generation.task = asyncio.create_task(question.answer(), name=f"answer {opened.id}")
         generation.closing = asyncio.create_task(self._see_through(generation, generation.task), name=f"exchange {opened.id}")
+        self._closings[generation.closing] = generation
+        generation.closing.add_done_callback(self._closings.pop)
+        if self._saving is None or self._saving.done():
+            self._saving = asyncio.create_task(self._save_now_and_then(), name="progress")
         return generation
 
     def get(self, exchange_id: str) -> Generation | None:
         """The generation of an exchange, while it is running or was a moment ago."""
-        return self._running.get(exchange_id)
+        return self._running.get(exchange_id) or self._ended.get(exchange_id, (None, 0.0))[0]
 
     async def cancel(self, exchange_id: str) -> None:
         """Stop a reply and wait until it is closed; without a running one there is nothing to do."""
@@ -111,7 +217,8 @@ class Generations:
     async def drain(self, seconds: float) -> None:
         """Take no new replies, let the running ones finish for `seconds`, then interrupt the rest."""
         self._stopping = True
-        closings = {each.closing: each for each in self._running.values() if each.closing and not each.closing.done()}
+        await self.summaries.stop()
+        closings = dict(self._closings)
         if not closings:
             return
         _, late = await asyncio.wait(closings, timeout=seconds)
@@ -125,15 +232,16 @@ class Generations:
     async def _see_through(self, generation: Generation, answer: asyncio.Task[Ending]) -> None:
         """Wait for the answer, close the exchange, tell the readers."""
         started = time.monotonic()
-        saving = asyncio.create_task(self._save_now_and_then(generation))
         await asyncio.wait([answer])
-        saving.cancel()
         ending = _ending_of(generation, answer)
         trouble = await self._close(generation, ending)
         if trouble:
             ending = ending._replace(state=ExchangeState.failed, error=trouble)
         generation.ending = ending
+        self._keep_for_a_while(generation)
         generation.tell("done" if ending.state in {ExchangeState.complete, ExchangeState.cancelled} else "error")
+        if not (trouble or self._stopping):
+            self.summaries.consider(generation.opened, ending)
         log.info(
             "exchange_closed",
             exchange=generation.opened.id,
@@ -145,7 +253,6 @@ class Generations:
             milliseconds=round((time.monotonic() - started) * 1000),
             completion_tokens=ending.completion_tokens,
         )
-        asyncio.get_running_loop().call_later(_KEPT_AFTER_END, self._running.pop, generation.opened.id, None)
         # What could not be written is `open` in the database still; once that can be written again, it learns what the readers were told.
         while trouble == "storage" and not self._stopping:
             await asyncio.sleep(self._save_every)
@@ -162,29 +269,63 @@ class Generations:
             return "internal_error"
         return None
 
-    async def _save_now_and_then(self, generation: Generation) -> None:
-        """Keep the text so far, for the case that the whole service dies; a storage that fails now does not end the reply."""
-        saved = 0
-        while True:
+    def _keep_for_a_while(self, generation: Generation) -> None:
+        """Keep what has ended for readers that come back: not for long, and not for many."""
+        loop, name = asyncio.get_running_loop(), generation.opened.id
+        generation.question = None
+        self._ended[name] = (self._running.pop(name), loop.time() + _KEPT_AFTER_END)
+        if len(self._ended) > _MOST_KEPT_AFTER_END:
+            del self._ended[next(iter(self._ended))]
+        if self._clearing is None:
+            self._clearing = loop.call_later(_KEPT_AFTER_END, self._clear)
+
+    def _clear(self) -> None:
+        """Forget what was kept long enough; one timer for all."""
+        loop, self._clearing = asyncio.get_running_loop(), None
+        while self._ended:
+            name, (_, until) = next(iter(self._ended.items()))
+            if until > loop.time():
+                self._clearing = loop.call_at(until, self._clear)
+                return
+            del self._ended[name]
+
+    async def _save_now_and_then(self) -> None:
+        """Keep the texts so far, for the case that the whole service dies; a storage that fails now does not end the replies."""
+        saved: dict[str, int] = {}
+        while self._running:
             await asyncio.sleep(self._save_every)
-            if len(generation.events) > saved:
-                saved = len(generation.events)
+            grown = [each for name, each in self._running.items() if each.told > saved.get(name, 0)]
+            saved = {name: each.told for name, each in self._running.items()}
+            for start in range(0, len(grown), _SAVED_TOGETHER):
+                replies = {each.opened.id: each.text for each in grown[start : start + _SAVED_TOGETHER]}
                 try:
-                    await self._journal.write(partial(save_progress, exchange_id=generation.opened.id, reply=generation.text))
+                    await self._journal.write(partial(save_progress, replies=replies))
                 except AttuneError as error:
-                    log.warning("progress_not_saved", exchange=generation.opened.id, code=error.code)
+                    log.warning("progress_not_saved", exchanges=len(replies), code=error.code)
+
+
+def _settle(waiter: asyncio.Future[bool], came: bool) -> None:
+    if not waiter.done():
+        waiter.set_result(came)
 
 
 def _ending_of(generation: Generation, answer: asyncio.Task[Ending]) -> Ending:
-    """How the answer ended; text that was shown is kept in every case."""
+    """How the answer ended; text that was shown is kept in every case, and who said it."""
     if answer.cancelled():
         if generation.interrupted:
-            return Ending(ExchangeState.interrupted, generation.text, error="service_stopped")
-        return Ending(ExchangeState.cancelled, generation.text, finish_reason="stop")
+            return _broken(generation, ExchangeState.interrupted, error="service_stopped")
+        return _broken(generation, ExchangeState.cancelled, finish_reason="stop")
     error = answer.exception()
     if error is None:
         return answer.result()
     if isinstance(error, AttuneError):
-        return Ending(ExchangeState.failed, generation.text, error=error.code)
+        return _broken(generation, ExchangeState.failed, error=error.code)
     log.error("exchange_failed", exchange=generation.opened.id, exc_info=error)
-    return Ending(ExchangeState.failed, generation.text, error="internal_error")
+    return _broken(generation, ExchangeState.failed, error="internal_error")
+
+
+def _broken(generation: Generation, state: ExchangeState, *, error: str | None = None, finish_reason: str | None = None) -> Ending:
+    text, question = generation.text, generation.question
+    provider, model = (question.asked if question and text else None) or (None, None)
+    warnings = question.warnings if question else None
+    return Ending(state, text, finish_reason, error, provider, model, warnings=warnings)

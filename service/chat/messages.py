@@ -1,15 +1,13 @@
-"""What comes in: the message checked, and the messages that the model will see put together within the memory's budget."""
+"""What comes in: the message checked, and the history cut to a budget."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from service.errors import Invalid
 from service.providers.base import Turn
+from service.providers.tokens import ESTIMATE
 
 LONGEST_MESSAGE = 8_000
 """Characters one message may have."""
-
-_CHARACTERS_PER_TOKEN = 3.5
-"""A cautious guess for English text under byte-level BPE; the budget is a bound, not a bill."""
 
 
 def check_message(text: str, param: str = "message") -> str:
@@ -25,27 +23,29 @@ def check_message(text: str, param: str = "message") -> str:
 
 def count_tokens(text: str) -> int:
     """Estimate how many tokens a text costs."""
-    return int(len(text) / _CHARACTERS_PER_TOKEN) + 4
+    return ESTIMATE.count(text)
 
 
-def trim_history(history: Sequence[Turn], budget: int) -> list[Turn]:
+def trim_history(history: Sequence[Turn], budget: int, cost: Callable[[Turn], int] = ESTIMATE.turn) -> list[Turn]:
     """Keep the newest whole exchanges (a user's turn with all that answers it) that fit into `budget` tokens, never half of one."""
     kept: list[Turn] = []
     spent = 0
-    for exchange in reversed(_exchanges(history)):
-        spent += sum(count_tokens(turn.content) for turn in exchange)
-        if spent > budget:
-            break
+    for exchange in reversed(whole_exchanges(history)):
+        for turn in exchange:
+            spent += cost(turn)
+            if spent > budget:  # Not counted further: an app's history may be as long as it likes.
+                return kept
         kept = exchange + kept
     return kept
 
 
-def assemble(prompt: str, history: Sequence[Turn], message: str) -> list[Turn]:
-    """The messages for the provider: system prompt, trimmed history, the new message."""
-    return [Turn("system", prompt), *history, Turn("user", message)]
+def assemble(system: str, history: Sequence[Turn], message: str) -> list[Turn]:
+    """The messages for the provider: the system text, the trimmed history, the new message."""
+    return [Turn("system", system), *history, Turn("user", message)]
 
 
-def _exchanges(history: Sequence[Turn]) -> list[list[Turn]]:
+def whole_exchanges(history: Sequence[Turn]) -> list[list[Turn]]:
+    """The history in groups: a user's turn with all that answers it. What comes before the first user's turn is a group too."""
     groups: list[list[Turn]] = []
     for turn in history:
         if turn.role == "user" or not groups:

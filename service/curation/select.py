@@ -9,7 +9,7 @@ from sqlalchemy import Select, func, select
 from sqlmodel import Session, col
 
 from service.curation.sample import Sample
-from service.db.tables import Exchange, ExchangeState, Prompt, Rating, Thumb
+from service.db.tables import Conversation, Exchange, ExchangeState, Person, Prompt, Rating, Thumb
 from service.personas.shelf import Message, Seed
 
 _ROWS_AT_ONCE = 2_000
@@ -33,9 +33,9 @@ class _Word(NamedTuple):
 def harvest(session: Session, persona_name: str) -> list[Sample]:
     """Return the samples of the persona's complete exchanges, ordered by exchange; three queries, however many exchanges.
 
-    Each person has one word on an exchange, the newest; a withdrawn one is none. The majority decides the label, a tie drops the
-    exchange. A correction becomes a liked sample of its own, whichever thumb it came with, if its author is of the majority:
-    one person shall not put words into a mouth that others were pleased with.
+    Each person has one word on an exchange, the newest; a withdrawn one is none, and a quarantined person has none. The majority
+    decides the label, a tie drops the exchange. A correction becomes a liked sample of its own, whichever thumb it came with, if its
+    author is of the majority: one person shall not put words into a mouth that others were pleased with.
     """
     systems = {name: Message("system", text) for name, text in session.execute(_prompts(persona_name))}
     openings = {name: _first_user_message(context, message) for name, context, message in session.execute(_first_exchanges(persona_name))}
@@ -67,8 +67,9 @@ def _first_exchanges(persona_name: str) -> Select[*tuple[Any, ...]]:
 
 
 def _words(persona_name: str) -> Select[*tuple[Any, ...]]:
-    """The columns of `_Word`, by exchange, then by rating."""
+    """The columns of `_Word`, by exchange, then by rating. Quarantined people have no word, and nothing they said is learned."""
     newest = select(func.max(col(Rating.id))).group_by(col(Rating.exchange_id), col(Rating.person_id))
+    quarantined = select(col(Person.id)).where(col(Person.quarantined_at).is_not(None))
     return (
         select(
             col(Exchange.id),
@@ -83,10 +84,13 @@ def _words(persona_name: str) -> Select[*tuple[Any, ...]]:
             col(Rating.correction),
         )
         .join(Rating, col(Rating.exchange_id) == col(Exchange.id))
+        .join(Conversation, col(Conversation.id) == col(Exchange.conversation_id))
         .where(
             col(Exchange.persona) == persona_name,
             col(Exchange.state) == ExchangeState.complete,
             col(Rating.id).in_(newest),
+            col(Rating.person_id).not_in(quarantined),
+            col(Conversation.person_id).not_in(quarantined),
         )
         .order_by(col(Exchange.id), col(Rating.id))
     )

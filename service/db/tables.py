@@ -88,6 +88,14 @@ class Person(SQLModel, table=True):
     name: str = ""
     created_at: datetime = Field(default_factory=now)
     quarantined_at: datetime | None = None
+    __table_args__ = (
+        Index(
+            "person_quarantined",
+            "id",
+            sqlite_where=text("quarantined_at IS NOT NULL"),
+            postgresql_where=text("quarantined_at IS NOT NULL"),
+        ),
+    )
 
 
 class Revision(SQLModel, table=True):
@@ -205,6 +213,51 @@ class Rating(SQLModel, table=True):
     comment: str = ""
     correction: str | None = None
     created_at: datetime = Field(default_factory=now)
+
+
+class LikedExchange(SQLModel, table=True):
+    """What may be shown to the model as an example: an exchange that somebody likes and nobody dislikes. It follows from the ratings.
+
+    `words` are those of the message, for the full-text search; the indexes over them differ so much between SQLite (an FTS5 table,
+    followed by triggers) and PostgreSQL (a tsvector under GIN) that migration 0004 alone makes them. `rating_id` is the word, of
+    `rater_id`, that made it an example and whose correction is shown; `person_id` is who talked. When the exchange or the rating is
+    deleted, so is the row.
+    """
+
+    __tablename__ = "liked_exchange"
+    id: int | None = Field(default=None, primary_key=True)
+    exchange_id: str = Field(foreign_key="exchange.id", unique=True, ondelete="CASCADE")
+    rating_id: str = Field(foreign_key="rating.id", index=True, ondelete="CASCADE")
+    persona: str
+    conversation_id: str
+    person_id: str
+    rater_id: str
+    words: str
+
+
+class Comparison(SQLModel, table=True):
+    """Two replies to one message, shown side by side in this order, which was drawn at random; and what the person preferred.
+
+    `decided_at` without `preferred_id`: neither was better. A preference is also a rating of each of the two.
+    """
+
+    __tablename__ = "comparison"
+    first_id: str = Field(primary_key=True, foreign_key="exchange.id", ondelete="CASCADE")
+    second_id: str = Field(foreign_key="exchange.id", unique=True, ondelete="CASCADE")
+    conversation_id: str = Field(foreign_key="conversation.id", index=True)
+    preferred_id: str | None = Field(default=None, foreign_key="exchange.id")
+    created_at: datetime = Field(default_factory=now)
+    decided_at: datetime | None = None
+
+
+class Referral(SQLModel, table=True):
+    """A crisis card was shown: the persona and the moment, and nothing that leads to a person, so that the count outlives an erasure."""
+
+    __tablename__ = "referral"
+    id: str = Field(default_factory=new_id, primary_key=True)
+    persona: str
+    created_at: datetime = Field(default_factory=now)
+    __table_args__ = (Index("referral_persona", "persona", "created_at"),)
 
 
 class Night(SQLModel, table=True):

@@ -20,6 +20,9 @@ _Count = Annotated[int, msgspec.Meta(ge=0)]
 _Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 _Penalty = Annotated[float, msgspec.Meta(ge=-2, le=2)]
 _Model = Annotated[str, msgspec.Meta(pattern=r"^[^:\s]+:\S+$")]
+_Origin = Annotated[str, msgspec.Meta(pattern=r"^(\*|https?://([a-z0-9.-]+|\[[0-9a-f:]+\])(:[0-9]+)?)$")]
+_Link = Annotated[str, msgspec.Meta(pattern=r"^(https://|tel:|sms:)\S+$")]
+_Words = Annotated[str, msgspec.Meta(min_length=1)]
 
 
 class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -90,6 +93,40 @@ class GateRules(_Section, frozen=True, kw_only=True):
     canary: _Share = 0.0
 
 
+class WidgetRules(_Section, frozen=True, kw_only=True):
+    """Which sites may put the widget on their pages: `https://example.org`, as a browser writes an origin, or `*` for every site."""
+
+    origins: list[_Origin] = []
+
+
+class Notice(_Section, frozen=True, kw_only=True):
+    """When the widget says that this is an AI: at the start of a conversation, and again after so many hours of it."""
+
+    start: bool = True
+    hours: Annotated[float, msgspec.Meta(gt=0, le=24)] = 3
+
+
+class CompareRules(_Section, frozen=True, kw_only=True):
+    """The share of visitors' messages that get two replies, side by side, to choose from."""
+
+    share: _Share = 0.0
+
+
+class CrisisLink(_Section, frozen=True, kw_only=True):
+    """Where help is: a page (`https://`), a telephone (`tel:`) or a text message (`sms:`)."""
+
+    label: _Words
+    href: _Link
+
+
+class Crisis(_Section, frozen=True, kw_only=True):
+    """The card that is shown to somebody who speaks of harming themselves; what is empty here is said in words of our own."""
+
+    title: str = ""
+    text: str = ""
+    links: list[CrisisLink] = []
+
+
 class PersonaSettings(_Section, frozen=True, kw_only=True):
     """The whole front matter of a persona file."""
 
@@ -104,6 +141,10 @@ class PersonaSettings(_Section, frozen=True, kw_only=True):
     ratings: RatingReasons = RatingReasons()
     learning: Learning = Learning()
     gate: GateRules = GateRules()
+    widget: WidgetRules = WidgetRules()
+    notice: Notice = Notice()
+    compare: CompareRules = CompareRules()
+    crisis: Crisis = Crisis()
 
 
 class Persona(msgspec.Struct, frozen=True, kw_only=True):

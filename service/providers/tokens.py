@@ -21,7 +21,7 @@ _CHARACTERS_PER_TOKEN = 3.5
 """A cautious guess for English text under byte-level BPE; the budget is a bound, not a bill."""
 
 _LONGEST_COUNTED = 40_000
-"""Characters. A longer text counts as many tokens as it has bytes, which no byte-level tokenizer exceeds: counting it would take too long."""
+"""Characters. A longer text counts as many tokens as it has bytes, which no byte-level tokenizer exceeds: to count it would take long."""
 
 _MOST_REMEMBERED = 20_000
 

@@ -13,18 +13,28 @@ from service.db.engine import reading
 from service.db.keys import TOKEN_PREFIX, digest, find_key
 from service.db.tables import Conversation, Exchange
 from service.errors import NotAuthenticated, NotFound, NotPermitted
+from service.web.limits import require
+from service.web.origins import check_origin
 
+Connection = ASGIConnection[Any, Any, Any, Any]
+MAKES_A_REPLY = {"makes_a_reply": True}
 _REMEMBERED_SECONDS = 1.0
 _MOST_REMEMBERED = 10_000
 
 
 class Caller(NamedTuple):
-    """Who calls: with a key (`key_id`, `scopes`), or as the visitor of one conversation."""
+    """Who calls: with a key (`key_id`, `scopes`), or as the visitor of one conversation with one persona."""
 
     key_id: str | None = None
     scopes: frozenset[str] = frozenset()
     conversation_id: str | None = None
     person_id: str | None = None
+    persona: str | None = None
+
+    @property
+    def name(self) -> str:
+        """What tells this caller from all others."""
+        return f"key:{self.key_id}" if self.key_id is not None else f"conversation:{self.conversation_id}"
 
     @property
     def operates(self) -> bool:
@@ -58,31 +68,55 @@ class Gatekeeper:
         self._engine = engine
         self._known: dict[str, tuple[float, Caller]] = {}
 
+    def remembered(self, header: str | None) -> Caller | None:
+        """Return who sent this `Authorization` header if they were here a moment ago; raise `NotAuthenticated` when it holds no key."""
+        known = self._known.get(digest(read_secret(header)))
+        return known[1] if known is not None and known[0] > time.monotonic() else None
+
     def recognise(self, header: str | None) -> Caller:
-        """Return who sent this `Authorization` header; raise `NotAuthenticated`. Blocks on the database now and then."""
-        scheme, _, secret = (header or "").partition(" ")
-        if scheme.lower() != "bearer" or not secret.strip():
-            raise NotAuthenticated("Send a key: Authorization: Bearer <key>. Make one: attune keys create --scope chat", code="key_missing")
-        mark = digest(secret.strip())
-        remembered = self._known.get(mark)
-        if remembered and remembered[0] > time.monotonic():
-            return remembered[1]
+        """Return who sent this `Authorization` header; raise `NotAuthenticated`. Blocks on the database."""
+        secret = read_secret(header)
         with reading(self._engine) as session:
-            caller = _look_up(session, secret.strip())
+            caller = _look_up(session, secret)
         if len(self._known) >= _MOST_REMEMBERED:
             self._known.clear()
-        self._known[mark] = (time.monotonic() + _REMEMBERED_SECONDS, caller)
+        self._known[digest(secret)] = (time.monotonic() + _REMEMBERED_SECONDS, caller)
         return caller
 
 
-async def known(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
-    """A route's guard: refuse whoever has no key or token, before anything of the body is read; the handler gets the caller."""
-    connection.scope["state"]["caller"] = await connection.app.state.desk.recognise(connection.headers.get("authorization"))
+def read_secret(header: str | None) -> str:
+    """The key or token of an `Authorization` header; raise `NotAuthenticated` without one."""
+    scheme, _, secret = (header or "").partition(" ")
+    if scheme.lower() != "bearer" or not secret.strip():
+        raise NotAuthenticated("Send a key: Authorization: Bearer <key>. Make one: attune keys create --scope chat", code="key_missing")
+    return secret.strip()
 
 
-def operating(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+async def known(connection: Connection, handler: BaseRouteHandler) -> None:
+    """A route's guard: refuse whoever has no key or token or asks for too much, before anything of the body is read.
+
+    The handler gets the caller. Routes that make a reply say so with `opt=MAKES_A_REPLY`: they have a limit of their own.
+    """
+    if _asks_for_methods(connection):
+        return
+    desk, state = connection.app.state.desk, connection.scope["state"]
+    state["caller"] = caller = await desk.recognise(connection.headers.get("authorization"))
+    if caller.persona is not None:
+        check_origin(connection, desk.personas, caller.persona)
+    count = desk.limits.message if handler.opt.get("makes_a_reply") else desk.limits.other
+    state["allowance"] = allowance = count(caller.name, caller.key_id is None)
+    require(allowance)
+
+
+def operating(connection: Connection, _: BaseRouteHandler) -> None:
     """A guard that stands after `known`: refuse whoever is no operator."""
-    connection.scope["state"]["caller"].require("operate")
+    if not _asks_for_methods(connection):
+        connection.scope["state"]["caller"].require("operate")
+
+
+def _asks_for_methods(connection: Connection) -> bool:
+    """What a route can do is no secret."""
+    return connection.scope.get("method") == "OPTIONS"
 
 
 def own_conversation(session: Session, conversation_id: str, caller: Caller) -> Conversation:
@@ -109,7 +143,7 @@ def _look_up(session: Session, secret: str) -> Caller:
         conversation = session.exec(select(Conversation).where(Conversation.token_digest == digest(secret))).first()
         if conversation is None:
             raise NotAuthenticated("This conversation token is not known. Begin a new conversation.", code="token_unknown")
-        return Caller(conversation_id=conversation.id, person_id=conversation.person_id)
+        return Caller(conversation_id=conversation.id, person_id=conversation.person_id, persona=conversation.persona)
     key = find_key(session, secret)
     if key is None:
         raise NotAuthenticated("This key is not known or was revoked. Make one: attune keys create --scope chat")

@@ -2,22 +2,24 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from litestar import Controller, get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, FromQuery, JSONBody
-from sqlmodel import Session, col, select
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
+from sqlalchemy.orm import aliased
+from sqlmodel import Session, col, exists, select
 
 from service import registry
-from service.db.tables import Dataset, Exchange, Receipt, TrainingRun, Version
-from service.errors import Invalid, NotFound
+from service.db.tables import Dataset, Exchange, ExchangeState, Outcome, Rating, Receipt, RunState, Stage, Thumb, TrainingRun, Version
+from service.errors import NotFound
 from service.ledger import request_night
 from service.web.guards import known, operating
+from service.web.lists import PageAsked, pages, read_page
 from service.web.state import Desk
 from service.web.wire import (
     DatasetOut,
-    ExchangeOut,
+    ExchangeTrace,
     NightIn,
     NightOut,
     Page,
@@ -25,14 +27,13 @@ from service.web.wire import (
     RunOut,
     VersionOut,
     dataset_out,
-    exchange_out,
+    exchange_trace,
     receipt_out,
     run_out,
     version_out,
 )
 
 T = TypeVar("T")
-_MOST_PER_PAGE = 100
 
 
 class OperatorController(Controller):
@@ -40,80 +41,103 @@ class OperatorController(Controller):
 
     path = "/api"
     guards = [known, operating]
+    dependencies = pages
     tags = ["Operator"]
 
-    @get("/exchanges")
+    @get("/exchanges", summary="List exchanges")
     async def exchanges(
-        self, desk: NamedDependency[Desk], limit: FromQuery[int] = 20, after: FromQuery[str | None] = None
-    ) -> Page[ExchangeOut]:
-        """Exchanges, newest first."""
-        return await _page(desk, Exchange, _exchange_with_version, limit, after)
+        self,
+        desk: NamedDependency[Desk],
+        page: NamedDependency[PageAsked],
+        persona: FromQuery[str | None] = None,
+        exchange_state: Annotated[ExchangeState | None, QueryParameter(name="state")] = None,
+        rating: FromQuery[Literal["up", "down"] | None] = None,
+        conversation: FromQuery[str | None] = None,
+    ) -> Page[ExchangeTrace]:
+        """Exchanges, newest first; with `rating`, those of which somebody's last word is that."""
+        query = select(Exchange, Version).join(Version, col(Version.id) == Exchange.version_id)
+        query = _where(query, Exchange, persona=persona, state=exchange_state, conversation_id=conversation)
+        if rating is not None:
+            query = query.where(_rated(Thumb(rating)))
+        return await desk.read(partial(read_page, query=query, table=Exchange, page=page, show=_exchanges))
 
-    @get("/datasets")
+    @get("/datasets", summary="List datasets")
     async def datasets(
-        self, desk: NamedDependency[Desk], limit: FromQuery[int] = 20, after: FromQuery[str | None] = None
+        self, desk: NamedDependency[Desk], page: NamedDependency[PageAsked], persona: FromQuery[str | None] = None
     ) -> Page[DatasetOut]:
-        """Datasets, newest first."""
-        return await _page(desk, Dataset, lambda _, row: dataset_out(row), limit, after)
+        """Frozen datasets, newest first."""
+        return await _list(desk, page, Dataset, dataset_out, persona=persona)
 
-    @get("/runs")
-    async def runs(self, desk: NamedDependency[Desk], limit: FromQuery[int] = 20, after: FromQuery[str | None] = None) -> Page[RunOut]:
+    @get("/runs", summary="List training runs")
+    async def runs(
+        self,
+        desk: NamedDependency[Desk],
+        page: NamedDependency[PageAsked],
+        persona: FromQuery[str | None] = None,
+        run_state: Annotated[RunState | None, QueryParameter(name="state")] = None,
+    ) -> Page[RunOut]:
         """Training runs, newest first."""
-        return await _page(desk, TrainingRun, lambda _, row: run_out(row), limit, after)
+        return await _list(desk, page, TrainingRun, run_out, persona=persona, state=run_state)
 
-    @get("/versions")
+    @get("/versions", summary="List versions")
     async def versions(
-        self, desk: NamedDependency[Desk], limit: FromQuery[int] = 20, after: FromQuery[str | None] = None
+        self,
+        desk: NamedDependency[Desk],
+        page: NamedDependency[PageAsked],
+        persona: FromQuery[str | None] = None,
+        stage: FromQuery[Stage | None] = None,
     ) -> Page[VersionOut]:
-        """Versions, newest first."""
-        return await _page(desk, Version, lambda _, row: version_out(row), limit, after)
+        """Versions of the personas, newest first."""
+        return await _list(desk, page, Version, version_out, persona=persona, stage=stage)
 
-    @get("/receipts")
+    @get("/receipts", summary="List receipts")
     async def receipts(
-        self, desk: NamedDependency[Desk], limit: FromQuery[int] = 20, after: FromQuery[str | None] = None
+        self,
+        desk: NamedDependency[Desk],
+        page: NamedDependency[PageAsked],
+        persona: FromQuery[str | None] = None,
+        outcome: FromQuery[Outcome | None] = None,
     ) -> Page[ReceiptOut]:
-        """Receipts, newest first."""
-        return await _page(desk, Receipt, lambda _, row: receipt_out(row), limit, after)
+        """What the nights decided and why, newest first."""
+        return await _list(desk, page, Receipt, receipt_out, persona=persona, outcome=outcome)
 
-    @post("/nights", status_code=202)
+    @post("/nights", status_code=202, summary="Run a night now")
     async def night(self, data: JSONBody[NightIn], desk: NamedDependency[Desk]) -> NightOut:
         """Ask for a night now; the worker takes it up. One at a time per persona."""
         desk.personas.get(data.persona)
         night = await desk.journal.write(partial(request_night, persona=data.persona))
         return NightOut(id=night.id, persona=night.persona, step=night.step)
 
-    @post("/versions/{version_id:str}/promotion", status_code=200)
+    @post("/versions/{version_id:str}/promotion", status_code=200, summary="Promote a version")
     async def promote(self, version_id: FromPath[str], desk: NamedDependency[Desk]) -> VersionOut:
         """Serve this version from the next exchange on."""
         return version_out(await desk.journal.write(partial(_promote, version_id=version_id)))
 
-    @post("/personas/{name:str}/rollback", status_code=200)
+    @post("/personas/{name:str}/rollback", status_code=200, summary="Roll a persona back")
     async def rollback(self, name: FromPath[str], desk: NamedDependency[Desk]) -> VersionOut:
         """Serve the version before from the next exchange on."""
         persona = desk.personas.get(name)
         return version_out(await desk.journal.write(partial(registry.rollback, persona=persona.name)))
 
 
-async def _page(desk: Desk, table: Any, show: Callable[[Session, Any], T], limit: int, after: str | None) -> Page[T]:
-    if not 1 <= limit <= _MOST_PER_PAGE:
-        raise Invalid(f"limit must lie between 1 and {_MOST_PER_PAGE}.", param="limit")
-    return await desk.read(partial(_read_page, table=table, show=show, limit=limit, after=after))
+async def _list(desk: Desk, page: PageAsked, table: Any, show: Callable[[Any], T], **wanted: Any) -> Page[T]:
+    query = _where(select(table), table, **wanted)
+    return await desk.read(partial(read_page, query=query, table=table, page=page, show=lambda _, rows: [show(row) for row in rows]))
 
 
-def _read_page(session: Session, table: Any, show: Callable[[Session, Any], T], limit: int, after: str | None) -> Page[T]:
-    query = select(table).order_by(col(table.id).desc()).limit(limit + 1)
-    rows = list(session.exec(query.where(col(table.id) < after) if after else query))
-    shown = rows[:limit]
-    return Page(
-        data=[show(session, row) for row in shown],
-        first_id=shown[0].id if shown else None,
-        last_id=shown[-1].id if shown else None,
-        has_more=len(rows) > limit,
-    )
+def _where(query: Any, table: Any, **wanted: Any) -> Any:
+    return query.where(*(getattr(table, name) == value for name, value in wanted.items() if value is not None))
 
 
-def _exchange_with_version(session: Session, exchange: Exchange) -> ExchangeOut:
-    return exchange_out(exchange, session.get_one(Version, exchange.version_id).name)
+def _rated(thumb: Thumb) -> Any:
+    """Whether somebody's last word on the exchange is this one."""
+    later = aliased(Rating)
+    same = (col(later.exchange_id) == Rating.exchange_id, col(later.person_id) == Rating.person_id, col(later.id) > Rating.id)
+    return exists().where(col(Rating.exchange_id) == Exchange.id, col(Rating.rating) == thumb, ~exists().where(*same))
+
+
+def _exchanges(_: Session, rows: Any) -> list[ExchangeTrace]:
+    return [exchange_trace(exchange, version.name) for exchange, version in rows]
 
 
 def _promote(session: Session, version_id: str) -> Version:

@@ -1,5 +1,6 @@
 """What the application holds while it runs; opened and closed by the lifespan in `app.py`, handed to handlers as one dependency."""
 
+import secrets
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -14,6 +15,8 @@ from service.personas.reload import Watch
 from service.personas.shelf import Personas
 from service.settings import Settings
 from service.web.guards import Caller, Gatekeeper
+from service.web.idempotency import Tries
+from service.web.limits import Limits
 
 T = TypeVar("T")
 
@@ -30,13 +33,19 @@ class Desk:
         generations: Generations,
         boot: str,
         ping_seconds: float,
+        grace_seconds: float,
     ) -> None:
+        """A reply whose readers have all left goes on for `grace_seconds`, where they can come back."""
         self.settings = settings
         self.watch = watch
         self.journal = journal
         self.generations = generations
         self.boot = boot
         self.ping_seconds = ping_seconds
+        self.grace_seconds = grace_seconds
+        self.limits = Limits(settings)
+        self.tries = Tries()
+        self.secret = secrets.token_bytes(32)
         self._engine = engine
         self._gatekeeper = Gatekeeper(engine)
 
@@ -51,7 +60,8 @@ class Desk:
 
     async def recognise(self, header: str | None) -> Caller:
         """Return who sent this `Authorization` header."""
-        return await anyio.to_thread.run_sync(self._gatekeeper.recognise, header)
+        known = self._gatekeeper.remembered(header)
+        return known if known is not None else await anyio.to_thread.run_sync(self._gatekeeper.recognise, header)
 
     def _read(self, query: Callable[[Session], T]) -> T:
         with reading(self._engine) as session:

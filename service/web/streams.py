@@ -1,35 +1,39 @@
 """Server-sent events: a comment while nothing else is said, so that proxies and clients know the line is alive."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
+from litestar.background_tasks import BackgroundTask
 from litestar.response import Stream
 
-from service.chat.generation import Event, Generation
 from service.db.tables import ExchangeState
-from service.web.problems import error_member
+from service.web.problems import error_of
+from service.web.replies import Reply, failure
 
 _PING = b": ping\n\n"
 _encode = msgspec.json.Encoder().encode
 _HEADERS = {"cache-control": "no-cache", "x-accel-buffering": "no"}
 
-_WORDS = {
-    "service_stopped": "The service was stopped while the reply was being written.",
-    "storage": "The reply could not be kept: the database cannot be written now. Try again in a moment.",
-    "provider_broke_off": "The model broke off in the middle of its reply. Try again.",
-    "reply_empty": "The model gave an empty reply. Try again.",
-    "internal_error": "Something went wrong on our side. Your message is kept; try again.",
-}
+
+def event_stream(
+    body: AsyncIterator[bytes], exchange_id: str, ping_seconds: float, leave: Callable[[], None], headers: dict[str, str] | None = None
+) -> Stream:
+    """A streaming answer that names its exchange, with a ping after every `ping_seconds` of silence.
+
+    `leave` is called when it has ended or its reader is gone, even before the first word.
+    """
+    return Stream(
+        with_pings(body, ping_seconds, leave),
+        media_type="text/event-stream",
+        headers={**_HEADERS, "x-exchange-id": exchange_id, **(headers or {})},
+        background=BackgroundTask(_at_the_end, leave),
+    )
 
 
-def event_stream(body: AsyncIterator[bytes], exchange_id: str, ping_seconds: float) -> Stream:
-    """A streaming answer that names its exchange, with a ping after every `ping_seconds` of silence."""
-    return Stream(with_pings(body, ping_seconds), media_type="text/event-stream", headers={**_HEADERS, "x-exchange-id": exchange_id})
-
-
-async def with_pings(source: AsyncIterator[bytes], seconds: float) -> AsyncIterator[bytes]:
+async def with_pings(source: AsyncIterator[bytes], seconds: float, leave: Callable[[], None] | None = None) -> AsyncIterator[bytes]:
     """Pass `source` on, with a ping comment after every `seconds` of silence; closes `source` when the reader leaves."""
     pending: asyncio.Task[bytes] | None = None
     try:
@@ -45,6 +49,8 @@ async def with_pings(source: AsyncIterator[bytes], seconds: float) -> AsyncItera
             except StopAsyncIteration:
                 return
     finally:
+        if leave is not None:
+            leave()
         if pending is not None:
             pending.cancel()
         close = getattr(source, "aclose", None)
@@ -52,42 +58,40 @@ async def with_pings(source: AsyncIterator[bytes], seconds: float) -> AsyncItera
             await close()
 
 
+async def _at_the_end(leave: Callable[[], None]) -> None:
+    leave()
+
+
 async def _next(source: AsyncIterator[bytes]) -> bytes:
     # A plain coroutine: an exception StopAsyncIteration may leave it, but StopIteration could not leave a task.
     return await anext(source)
 
 
-async def exchange_events(generation: Generation, after: int = 0) -> AsyncIterator[bytes]:
-    """The events of `/api`: `exchange`, `delta` ..., `done` or `error`, numbered; `after` is the last number the reader has seen.
+async def exchange_events(reply: Reply, after: int = 0, beside: Mapping[str, Any] = MappingProxyType({})) -> AsyncIterator[bytes]:
+    """The events of `/api`: `exchange`, `delta` ..., `done` or `error`, with ids that rise; `after` is the last id the reader has seen.
 
-    Number 1 is the `exchange` event; the generation's own events follow from number 2.
+    The id of `exchange` is 1, that of a `delta` is 1 and as many characters as the reply has up to its end, and the last event has the id
+    after that. So a reader can go on from any id, also when the reply is read from its row, where nobody knows how it was cut into pieces.
+    `exchange` also says what stands `beside` the reply.
     """
-    opened = generation.opened
     if after < 1:
-        yield _sse(1, "exchange", {"id": opened.id, "version": opened.version.name})
-    async for event in generation.follow(max(after - 1, 0)):
-        yield _sse(event.number + 1, event.kind, _data(generation, event))
+        yield _sse(1, "exchange", {"id": reply.id, "version": reply.version, **beside})
+    at = 1
+    async for event in reply.follow():
+        if event.kind == "delta":
+            at += len(event.text)
+            if at > after:
+                yield _sse(at, "delta", {"text": event.text[after - at :] if at - len(event.text) < after else event.text})
+        else:
+            yield _sse(max(at, after) + 1, event.kind, _end(reply, event.kind))
 
 
-def failure(generation: Generation) -> dict[str, Any]:
-    """OpenAI's error member for a reply that failed."""
-    code = (generation.ending.error if generation.ending else None) or "provider_failed"
-    return error_member(502, code, _WORDS.get(code, "The model did not answer. Your message is kept; try again in a moment."))
-
-
-def _data(generation: Generation, event: Event) -> dict[str, Any]:
-    if event.kind == "delta":
-        return {"text": event.text}
-    ending = generation.ending
+def _end(reply: Reply, kind: str) -> dict[str, Any]:
+    ending = reply.ending
     state = ending.state.value if ending else ExchangeState.failed.value
-    if event.kind == "error":
-        return {"id": generation.opened.id, "state": state, "error": failure(generation)}
-    return {
-        "id": generation.opened.id,
-        "state": state,
-        "finish_reason": ending.finish_reason if ending else None,
-        "version": generation.opened.version.name,
-    }
+    if kind == "error":
+        return {"id": reply.id, "state": state, "error": error_of(failure(reply))}
+    return {"id": reply.id, "state": state, "finish_reason": ending.finish_reason if ending else None, "version": reply.version}
 
 
 def _sse(number: int, kind: str, data: dict[str, Any]) -> bytes:

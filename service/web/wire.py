@@ -5,6 +5,7 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 
 import msgspec
 
+from service.chat.crisis_words import Card
 from service.db.tables import Dataset, Exchange, Rating, Receipt, TrainingRun, Version
 
 T = TypeVar("T")
@@ -33,6 +34,13 @@ class Reasons(msgspec.Struct):
     down: list[str]
 
 
+class NoticeOut(msgspec.Struct):
+    """When a page says that this is an AI: at the start, and again after so many hours of a conversation."""
+
+    start: bool
+    hours: float
+
+
 class PersonaOut(msgspec.Struct, kw_only=True):
     """The public part of a persona."""
 
@@ -40,6 +48,7 @@ class PersonaOut(msgspec.Struct, kw_only=True):
     title: str
     greeting: str
     reasons: Reasons
+    notice: NoticeOut
 
 
 class UserIn(_Request, kw_only=True):
@@ -52,7 +61,7 @@ class UserIn(_Request, kw_only=True):
 class ConversationIn(_Request, kw_only=True):
     """Begin a conversation with a persona."""
 
-    persona: str
+    persona: Annotated[str, msgspec.Meta(examples=["friend"])]
     user: UserIn | None = None
 
 
@@ -67,7 +76,32 @@ class ConversationStarted(msgspec.Struct, kw_only=True):
 class MessageIn(_Request, kw_only=True):
     """A message to the persona."""
 
-    message: str
+    message: Annotated[str, msgspec.Meta(description="1 to 8,000 characters.", examples=["Good morning"])]
+    previous: Annotated[
+        str | msgspec.UnsetType | None,
+        msgspec.Meta(description="The exchange that this follows, null for the beginning; without it, the newest with a reply."),
+    ] = msgspec.UNSET
+
+
+class PreferenceIn(_Request, kw_only=True):
+    """Which of two replies, shown side by side, is better: this one rather than the one it is put `over`, or neither (`equal`)."""
+
+    over: str
+    equal: bool = False
+
+
+class PreferenceOut(msgspec.Struct, kw_only=True):
+    """Two replies in the order in which they were shown, and the better one of them; null when neither is."""
+
+    order: list[str]
+    preferred: str | None
+
+
+class CompareOut(msgspec.Struct):
+    """Another reply to the same message, to choose between the two, and the order in which they are shown."""
+
+    other: str
+    order: list[str]
 
 
 class RatingIn(_Request, kw_only=True):
@@ -105,15 +139,31 @@ class ExchangeOut(msgspec.Struct, kw_only=True):
     provider: str | None
     created_at: datetime
     rating: RatingOut | None = None
+    card: Card | None = None
+    compare: CompareOut | None = None
+
+
+class ExchangeTrace(ExchangeOut, kw_only=True):
+    """An exchange with all that made its reply, for operators: see `Exchange` in the tables."""
+
+    model: str | None
+    revision: str | None
+    safety: str | None
+    additions: dict[str, Any] | None
+    warnings: list[str] | None
+    prompt_tokens: int | None
+    completion_tokens: int | None
+    ended_at: datetime | None
 
 
 class ConversationOut(msgspec.Struct, kw_only=True):
-    """A conversation with all its exchanges, oldest first."""
+    """A conversation with its newest exchanges, oldest first; `has_more`: there are older ones, see its list of exchanges."""
 
     id: str
     persona: str
     created_at: datetime
     exchanges: list[ExchangeOut]
+    has_more: bool
 
 
 class NightIn(_Request, kw_only=True):
@@ -177,31 +227,49 @@ class ReceiptOut(msgspec.Struct, kw_only=True):
     created_at: datetime
 
 
-def rating_out(rating: Rating | None) -> RatingOut | None:
+def rating_out(rating: Rating) -> RatingOut:
     """A rating as the wire shows it."""
-    if rating is None:
-        return None
     return RatingOut(rating=rating.rating.value, reasons=rating.reasons, comment=rating.comment, correction=rating.correction)
 
 
-def exchange_out(exchange: Exchange, version: str, rating: Rating | None = None) -> ExchangeOut:
+def exchange_out(
+    exchange: Exchange, version: str, rating: Rating | None = None, card: Card | None = None, compare: CompareOut | None = None
+) -> ExchangeOut:
     """An exchange as the wire shows it."""
-    return ExchangeOut(
-        id=exchange.id,
-        conversation=exchange.conversation_id,
-        previous=exchange.previous_id,
-        persona=exchange.persona,
-        version=version,
-        fingerprint=exchange.fingerprint,
-        message=exchange.message,
-        reply=exchange.reply,
-        state=exchange.state.value,
-        finish_reason=exchange.finish_reason,
-        error=exchange.error,
-        provider=exchange.provider,
-        created_at=exchange.created_at,
-        rating=rating_out(rating),
+    return ExchangeOut(**_shown(exchange, version), rating=rating_out(rating) if rating else None, card=card, compare=compare)
+
+
+def exchange_trace(exchange: Exchange, version: str) -> ExchangeTrace:
+    """An exchange as the wire shows it to an operator."""
+    return ExchangeTrace(
+        **_shown(exchange, version),
+        model=exchange.model,
+        revision=exchange.revision,
+        safety=exchange.safety,
+        additions=exchange.additions,
+        warnings=exchange.warnings,
+        prompt_tokens=exchange.prompt_tokens,
+        completion_tokens=exchange.completion_tokens,
+        ended_at=exchange.ended_at,
     )
+
+
+def _shown(exchange: Exchange, version: str) -> dict[str, Any]:
+    return {
+        "id": exchange.id,
+        "conversation": exchange.conversation_id,
+        "previous": exchange.previous_id,
+        "persona": exchange.persona,
+        "version": version,
+        "fingerprint": exchange.fingerprint,
+        "message": exchange.message,
+        "reply": exchange.reply,
+        "state": exchange.state.value,
+        "finish_reason": exchange.finish_reason,
+        "error": exchange.error,
+        "provider": exchange.provider,
+        "created_at": exchange.created_at,
+    }
 
 
 def version_out(version: Version) -> VersionOut:

@@ -9,6 +9,7 @@ import pytest
 from sqlmodel import Session, select
 from structlog.testing import capture_logs
 
+from service.chat.exchange import find_person
 from service.db.tables import Exchange, ExchangeState, Version
 from service.personas.persona import Persona, ReplyRules, Sampling
 from service.providers.base import Turn
@@ -262,6 +263,22 @@ async def test_a_persona_may_want_its_replies_raw(stage: Callable[..., Stage], p
         generation = await it.begin(persona=raw)
         await it.events(generation)
         assert it.row(generation).reply == "Friend: Hello.\nUser: And you?"
+
+
+async def test_a_persona_may_want_no_stage_directions(stage: Callable[..., Stage], persona: MakePersona) -> None:
+    """With `stage_directions: cut` they are neither shown nor kept."""
+    plain = persona("friend", reply=ReplyRules(stage_directions="cut"))
+    async with stage(model=Script(pieces=("*smi", "les* Hello", ". (laughs)"))) as it:
+        generation = await it.begin(persona=plain)
+        assert "".join(event.text for event in await it.events(generation)) == it.row(generation).reply == "Hello."
+
+
+async def test_the_person_is_another_speaker_by_name(stage: Callable[..., Stage]) -> None:
+    """Where the model goes on as the person, under the name that we gave it, the reply is over."""
+    async with stage(model=Script(pieces=("Hello.\nA", "nn: Who are you?"))) as it:
+        it.do(find_person, "ann", "Ann")
+        generation = await it.begin()
+        assert "".join(event.text for event in await it.events(generation)) == it.row(generation).reply == "Hello."
 
 
 async def test_a_model_without_end_is_ended(stage: Callable[..., Stage]) -> None:

@@ -49,25 +49,29 @@ def test_a_person_is_made_once(house: House) -> None:
     assert house.do(find_person, "key:2:ann").id != first.id
 
 
-def test_the_prompt_names_the_person_and_takes_up_the_apps_words(house: House) -> None:
-    """A known name is rendered into the prompt; an app's own system text stands behind the persona's; each has its own fingerprint."""
+def test_the_prompt_names_the_person_and_the_apps_words_are_kept_apart(house: House) -> None:
+    """A known name is rendered into the prompt. An app's own system text stands behind it, and is kept under a fingerprint of its own."""
     ann = house.do(find_person, "ann", "Ann").id
 
-    def open_with(added: str) -> str:
-        def work(session: Session) -> str:
+    def open_with(added: str) -> Opened:
+        def work(session: Session) -> Opened:
             conversation = Conversation(persona="friend", person_id=ann)
             session.add(conversation)
             session.flush()
-            return open_in_conversation(session, Asked(house.persona, "champion", "Hi", "b1", added), conversation).id
+            return open_in_conversation(session, Asked(house.persona, "champion", "Hi", "b1", added), conversation)
 
-        return house.exchange(house.do(work)).fingerprint
+        opened: Opened = house.do(work)
+        return opened
 
-    texts = house.ask(lambda session: dict(session.exec(select(Prompt.fingerprint, Prompt.text)).all()))
-    assert texts == {}
     plain, added = open_with(""), open_with("Answer in French.")
     texts = house.ask(lambda session: dict(session.exec(select(Prompt.fingerprint, Prompt.text)).all()))
-    assert texts[plain] == "You are Friend and talk with Ann."
-    assert texts[added] == "You are Friend and talk with Ann.\n\nAnswer in French."
+    first, second = house.exchange(plain.id), house.exchange(added.id)
+    assert texts[first.fingerprint] == texts[second.fingerprint] == plain.prompt == added.prompt == "You are Friend and talk with Ann."
+    assert plain.view and added.view
+    assert (plain.view.system, first.additions) == (plain.prompt, None)
+    assert added.view.system == "You are Friend and talk with Ann.\n\nAnswer in French."
+    assert second.additions == {"app": fingerprint("Answer in French.")}
+    assert texts[second.additions["app"]] == "Answer in French."
 
 
 def test_a_stateless_thread_stays_one_conversation(house: House) -> None:
@@ -139,12 +143,12 @@ def test_the_newest_of_two_equal_threads_goes_on(house: House) -> None:
 def test_closing_writes_how_it_ended_once(house: House) -> None:
     """Reply, state, reasons and counts are written once; a second closing, and progress that comes late, change nothing."""
     opened = house.open()
-    house.do(save_progress, opened.id, "Hel")
+    house.do(save_progress, {opened.id: "Hel"})
     assert (house.exchange(opened.id).reply, house.exchange(opened.id).state) == ("Hel", ExchangeState.open)
     ending = Ending(ExchangeState.complete, "Hello.", "stop", None, "test", "model", 7, 2)
     house.do(close_exchange, opened.id, ending)
     house.do(close_exchange, opened.id, Ending(ExchangeState.failed, "", error="late"))
-    house.do(save_progress, opened.id, "late")
+    house.do(save_progress, {opened.id: "late"})
     kept = house.exchange(opened.id)
     assert Ending(*(getattr(kept, name) for name in Ending._fields)) == ending
     assert kept.ended_at is not None and kept.ended_at >= kept.created_at
@@ -153,7 +157,7 @@ def test_closing_writes_how_it_ended_once(house: House) -> None:
 def test_a_new_start_interrupts_what_an_earlier_life_left_open(house: House) -> None:
     """Open exchanges of other boots become interrupted and keep their text; this boot's and the closed ones stay as they are."""
     left, mine, done = house.open(boot="b1"), house.open(boot="b2"), house.said("Hi", boot="b1")
-    house.do(save_progress, left.id, "Hello, I w")
+    house.do(save_progress, {left.id: "Hello, I w"})
     assert house.do(close_interrupted, "b2") == 1
     kept = house.exchange(left.id)
     assert (kept.state, kept.reply, kept.error) == (ExchangeState.interrupted, "Hello, I w", "service_stopped")

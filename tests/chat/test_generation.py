@@ -21,12 +21,12 @@ from tests.fakes.stage import Stage
 pytestmark = pytest.mark.anyio
 MakeStage = Callable[..., Stage]
 FAILURES = {
-    "a break": (Script(after="cut"), "provider_failed"),
+    "a break": (Script(after="cut"), "provider_broke_off"),
     "an end without a finish": (Script(after="close"), "provider_broke_off"),
     "a missing finish reason": (Script(finish=None), "provider_broke_off"),
     "an error in the stream": (Script(after="error"), "provider_broke_off"),
-    "garbage": (Script(after="garbage"), "provider_failed"),
-    "a huge line": (Script(after="huge"), "provider_failed"),
+    "garbage": (Script(after="garbage"), "provider_unreadable"),
+    "a huge line": (Script(after="huge"), "provider_unreadable"),
 }
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.chat.messages import LONGEST_MESSAGE, assemble, check_message, count_tokens, trim_history
+from service.chat.messages import LONGEST_MESSAGE, assemble, check_message, count_tokens, trim_history, whole_exchanges
 from service.errors import Invalid
 from service.providers.base import Turn
 
@@ -53,6 +53,28 @@ def test_a_history_that_fits_is_kept_whole() -> None:
     assert trim_history(history, cost) == history
     assert trim_history(history, cost - 1) == history[2:]
     assert trim_history([Turn("user", "short"), Turn("assistant", "x" * 400)], 100) == []
+
+
+@given(_turns)
+def test_whole_exchanges_begin_with_a_users_turn(history: list[Turn]) -> None:
+    """The groups are the history, none is empty, and all but what came before the first user's turn begin with one, and hold no other."""
+    groups = whole_exchanges(history)
+    assert [turn for group in groups for turn in group] == history
+    assert all(turn.role != "user" for group in groups for turn in group[1:])
+    assert all(group[0].role == "user" for group in groups[1:])
+
+
+def test_a_history_is_counted_no_further_than_it_is_kept() -> None:
+    """However much an app sends, only what may be kept, and the first turn too many, costs a count."""
+    counted: list[Turn] = []
+
+    def cost(turn: Turn) -> int:
+        counted.append(turn)
+        return 10
+
+    history = [Turn(role, f"{number}") for number in range(1000) for role in ("user", "assistant")]
+    assert trim_history(history, 45, cost) == history[-4:]
+    assert len(counted) == 5
 
 
 def test_the_model_sees_prompt_history_and_message() -> None:

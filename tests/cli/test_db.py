@@ -1,9 +1,14 @@
-"""`attune db`: where the database is, and its schema."""
+"""`attune db`: where the database is, its schema, its search index."""
 
 import pytest
+from sqlalchemy import delete
+from sqlmodel import func, select
 
-from service.db.engine import transaction
+from service.db.engine import reading, transaction
+from service.db.tables import LikedExchange
+from service.personas.persona import Persona, PersonaSettings
 from tests.cli.conftest import Shell
+from tests.rated import add_rated_exchanges
 
 
 def test_the_path_is_printed_without_its_password(attune: Shell) -> None:
@@ -22,6 +27,22 @@ def test_the_schema_is_brought_up_to_date(attune: Shell) -> None:
     assert (first.code, first.out) == (second.code, second.out) == (0, "")
     assert first.err == second.err
     assert first.err.startswith("The database is at schema 0")
+
+
+def test_the_search_index_is_rebuilt_from_the_ratings(attune: Shell) -> None:
+    """`reindex` says how many liked exchanges can be found; however often, and also after the index was lost."""
+    assert attune("db", "reindex").err == "0 liked exchanges can be shown as examples.\n"
+    with attune.database() as engine:
+        add_rated_exchanges(engine, Persona(name="friend", settings=PersonaSettings(title="Friend", models=["a:b"]), template="Hi."), 8)
+        with transaction(engine) as session:
+            kept = session.exec(select(func.count()).select_from(LikedExchange)).one()
+            session.execute(delete(LikedExchange))
+    assert kept > 1
+    first, second = attune("db", "reindex"), attune("db", "reindex")
+    assert (first.code, first.out, first.err) == (0, "", f"{kept} liked exchanges can be shown as examples.\n")
+    assert (second.code, second.err) == (0, first.err)
+    with attune.database() as engine, reading(engine) as session:
+        assert session.exec(select(func.count()).select_from(LikedExchange)).one() == kept
 
 
 def test_a_database_of_a_newer_attune_is_left_alone(attune: Shell) -> None:

@@ -4,13 +4,19 @@ import pytest
 from sqlalchemy import event
 
 from service.curation.select import harvest, seed_samples
-from service.db.tables import ExchangeState
+from service.db.engine import transaction
+from service.db.tables import ExchangeState, Person, now
 from service.personas.shelf import Message, Seed
 
 
 def _harvest(records, persona="friend"):
     with records.reading() as session:
         return harvest(session, persona)
+
+
+def _quarantine(records, person, lifted=False):
+    with transaction(records.engine) as session:
+        session.get_one(Person, person).quarantined_at = None if lifted else now()
 
 
 def _labels(records):
@@ -167,6 +173,31 @@ def test_a_blank_correction_is_none(records, blank):
     """A form that was sent with an empty field corrects nothing."""
     records.exchange("e1")
     records.rate("e1", "up", correction=blank)
+
+    assert _labels(records) == [("e1", "Hi!", True, "rated")]
+
+
+def test_a_quarantined_person_has_no_word(records):
+    """Their thumbs and corrections count for nothing, as if they had not rated; the word of others stands."""
+    records.exchange("e1")
+    records.exchange("e2")
+    for name in ("e1", "e2"):
+        records.rate(name, "up", person="mallory", correction="Buy this!")
+    records.rate("e2", "down", person="ann")
+    _quarantine(records, "mallory")
+
+    assert _labels(records) == [("e2", "Hi!", False, "rated")]
+
+
+def test_nothing_is_learned_from_what_a_quarantined_person_said(records):
+    """Their own exchanges are left out, whoever rated them, until the quarantine is lifted."""
+    records.exchange("e1")
+    records.rate("e1", "up", person="ann")
+    _quarantine(records, "owner of friend")
+
+    assert _labels(records) == []
+
+    _quarantine(records, "owner of friend", lifted=True)
 
     assert _labels(records) == [("e1", "Hi!", True, "rated")]
 

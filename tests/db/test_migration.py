@@ -2,19 +2,33 @@ import contextlib
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Engine, inspect, text
+from sqlalchemy import Connection, Engine, inspect, text
 from sqlmodel import SQLModel, select
 
+from service.chat.examples import find_examples, rebuild_examples
 from service.db import migration
 from service.db.engine import open_engine, reading, transaction
 from service.db.migration import revision, upgrade
-from service.db.tables import Promotion, Stage, Version
+from service.db.tables import (
+    Conversation,
+    Exchange,
+    ExchangeState,
+    LikedExchange,
+    Person,
+    Promotion,
+    Prompt,
+    Rating,
+    Stage,
+    Version,
+    now,
+)
 from service.errors import Unavailable
 from tests.databases import made
 from tests.fakes.writer import barrier, bring_up, bring_up_at_once, heard, process
@@ -39,13 +53,28 @@ def go_to(engine: Engine, where: str) -> None:
         (command.downgrade if past else command.upgrade)(config, where)
 
 
+def differences(connection: Connection) -> list[Any]:
+    """Where the schema is not what the tables say. The full-text search is no table of ours: only the migration knows how it is made."""
+
+    def is_of_tables(_: object, name: str | None, *others: object) -> bool:
+        return name != "vector" and not (name or "").startswith(("liked_exchange_words", "liked_exchange_vector"))
+
+    opts = {"compare_type": True, "compare_server_default": True, "include_object": is_of_tables}
+    found: list[Any] = compare_metadata(MigrationContext.configure(connection, opts=opts), SQLModel.metadata)
+    return found
+
+
 def test_the_migrations_make_what_the_tables_say(empty: Engine) -> None:
     """From nothing to the present schema: Alembic finds no difference to the tables, and every index is there."""
     assert revision(empty) is None
     upgrade(empty)
     with empty.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
-        assert compare_metadata(context, SQLModel.metadata) == []
+        assert differences(connection) == []
+        search = "liked_exchange_words" if empty.dialect.name == "sqlite" else "liked_exchange_vector"
+        assert search in {
+            *inspect(connection).get_table_names(),
+            *(row["name"] for row in inspect(connection).get_indexes("liked_exchange")),
+        }
         indexes = {index["name"]: index for table in SQLModel.metadata.tables for index in inspect(connection).get_indexes(table)}
     assert {"one_champion", "one_night_under_way", "exchange_persona", "exchange_state", "ix_rating_exchange_id"} <= set(indexes)
     assert indexes["one_champion"]["unique"] and indexes["one_night_under_way"]["unique"]
@@ -86,6 +115,65 @@ def test_rows_live_through_every_migration(empty: Engine) -> None:
         assert session.get_one(Version, "v2").stage is Stage.champion
 
 
+_SAID = {"persona": "friend", "version_id": "v", "fingerprint": "f", "context": [], "boot": "b", "conversation_id": "c"}
+_PEOPLE = ("ann", "ben", "mallory")
+_RATINGS = [
+    # exchange, person, thumb, correction
+    ("liked", "ann", "up", None),
+    ("corrected", "ann", "up", "Better."),
+    ("corrected", "ben", "up", None),
+    ("outvoted", "ann", "up", None),
+    ("outvoted", "ben", "down", None),
+    ("changed", "ann", "up", None),
+    ("changed", "ann", "down", None),
+    ("forgiven", "ben", "down", None),
+    ("forgiven", "ann", "up", None),
+    ("forgiven", "ben", "withdrawn", None),
+    ("withdrawn", "ann", "up", None),
+    ("withdrawn", "ann", "withdrawn", None),
+    ("spam", "mallory", "up", "Buy this!"),
+    ("cancelled", "ann", "up", None),
+    ("wordless", "ann", "up", None),
+    ("long", "ann", "up", None),
+    ("endless", "ann", "up", None),
+    ("shortened", "ann", "up", "Short."),
+]
+
+
+def test_ratings_of_before_are_found_as_examples(empty: Engine) -> None:
+    """The migration that brings the index fills it with what is liked by then: the same as a rebuild from the ratings finds."""
+    upgrade(empty)
+    go_to(empty, "0003")
+    with transaction(empty) as session:
+        session.add_all([Person(id=name, external=name, quarantined_at=now() if name == "mallory" else None) for name in _PEOPLE])
+        session.add_all([Version(id="v", persona="friend", number=0), Prompt(fingerprint="f", persona="friend", text="t")])
+        session.flush()
+        session.add(Conversation(id="c", persona="friend", person_id="ann"))
+        session.flush()
+        for name in dict.fromkeys(row[0] for row in _RATINGS):
+            message = {"wordless": "😂", "long": "Hi " + "x" * 498}.get(name, f"My {name} cat")
+            reply = "y" * 1_001 if name in {"endless", "shortened"} else "Oh."
+            state = ExchangeState.cancelled if name == "cancelled" else ExchangeState.complete
+            session.add(Exchange(id=name, message=message, reply=reply, state=state, **_SAID))
+        session.flush()
+        for number, (exchange, person, thumb, correction) in enumerate(_RATINGS):
+            session.add(Rating(id=f"r{number:02}", exchange_id=exchange, person_id=person, rating=thumb, reasons=[], correction=correction))
+    upgrade(empty)
+    filled = _liked(empty)
+    assert [(row[1], row[2]) for row in filled] == [("corrected", "r01"), ("forgiven", "r08"), ("liked", "r00"), ("shortened", "r17")]
+    with transaction(empty) as session:
+        rebuild_examples(session)
+    assert _liked(empty) == filled
+    with reading(empty) as session:
+        assert [example.reply for example in find_examples(session, "friend", "corrected", 3, "another")] == ["Better."]
+
+
+def _liked(engine: Engine) -> list[tuple[Any, ...]]:
+    with reading(engine) as session:
+        rows = session.exec(select(LikedExchange).order_by(LikedExchange.exchange_id)).all()
+        return [(row.words, row.exchange_id, row.rating_id, row.persona, row.conversation_id, row.person_id, row.rater_id) for row in rows]
+
+
 def test_the_way_back_leaves_no_table(empty: Engine) -> None:
     """Every migration can be taken back."""
     upgrade(empty)
@@ -113,7 +201,7 @@ def test_processes_that_start_at_once_make_one_schema(empty: Engine) -> None:
         pipes = [stack.enter_context(process(bring_up_at_once, url, gate))[1] for _ in range(4)]
         assert [list(heard(pipe)) for pipe in pipes] == [["done"]] * 4
     with empty.connect() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), SQLModel.metadata) == []
+        assert differences(connection) == []
 
 
 def test_a_killed_upgrade_leaves_the_old_schema_or_the_new(tmp_path: Path) -> None:

@@ -38,6 +38,9 @@ PERSONAS = {
     "second": "test:refusing, test:echo",
 }
 
+_UNLIMITED = dict.fromkeys(("limit_key", "limit_visitor", "limit_begin", "replies_key", "replies_visitor"), 0)
+"""Tests are in more of a hurry than people; those of the limits set their own."""
+
 
 class Home(NamedTuple):
     """Where one service of a test lives."""
@@ -92,15 +95,16 @@ def upstream() -> Iterator[tuple[Upstream, str]]:
 
 @pytest.fixture(scope="session")
 def make_home(upstream: tuple[Upstream, str]) -> MakeHome:
-    """Make a home with personas and an attune.toml in a folder."""
+    """Make a home with personas and an attune.toml in a folder; without limits, unless settings say otherwise."""
 
     @contextmanager
-    def make(folder: Path, database_url: str = "", personas: Sequence[str] = tuple(PERSONAS)) -> Iterator[Home]:
+    def make(folder: Path, database_url: str = "", personas: Sequence[str] = tuple(PERSONAS), **more: Any) -> Iterator[Home]:
         (folder / "personas").mkdir(parents=True)
         for name in personas:
             (folder / "personas" / f"{name}.md").write_text(_PERSONA.format(title=name.capitalize(), models=PERSONAS[name]))
         (folder / "attune.toml").write_text(f'[providers.test]\nbase_url = "{upstream[1]}"\n')
-        settings = Settings(home=folder / "data", personas=folder / "personas", providers=folder / "attune.toml", database_url=database_url)
+        where = {"home": folder / "data", "personas": folder / "personas", "providers": folder / "attune.toml"}
+        settings = Settings(**where, database_url=database_url, **{**_UNLIMITED, **more})
         engine = open_engine(settings.database)
         try:
             yield Home(settings, engine)

@@ -171,7 +171,7 @@ def test_a_conversation_token_opens_nothing_on_v1(shared: Service) -> None:
 
 @pytest.mark.parametrize(
     ("persona", "words"),
-    [("broken", "broke off"), ("refusing", "did not answer"), ("homeless", "did not answer"), ("empty", "empty reply")],
+    [("broken", "broke off"), ("refusing", "did not answer"), ("homeless", "no such provider"), ("empty", "empty reply")],
 )
 def test_a_failure_in_a_stream_is_an_error_of_the_client(shared: Service, client: OpenAI, persona: str, words: str) -> None:
     """A stream that fails raises with our words instead of ending quietly, and the exchange is kept as failed."""

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
-from sqlmodel import select
+from sqlmodel import func, select
 
 from service.db.keys import SCOPES
-from service.db.tables import Rating
+from service.db.tables import Person, Rating
 from tests.web.conftest import Service
 from tests.web.reading import complaint
 from tests.web.upstream import Upstream
@@ -123,3 +123,103 @@ def test_an_open_reply_is_not_rated(app: httpx.Client, gate: Upstream) -> None:
         gate.open_gate()
         response.read()
     assert app.put(path, json={"rating": "up"}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "path", ["/v1/chat/completions/chatcmpl-{}/rating", "/v1/chat/completions/{}/rating", "/api/exchanges/chatcmpl-{}/rating"]
+)
+def test_a_completion_is_rated_by_its_id(app: httpx.Client, exchange: str, path: str) -> None:
+    """The id of a completion opens the same rating under `/v1` as under `/api`: PUT and POST keep it, GET reads it, DELETE withdraws it."""
+    here, there = path.format(exchange), f"/api/exchanges/{exchange}/rating"
+    word = {"rating": "down", "reasons": ["mean"], "comment": "", "correction": "Hello there!"}
+    assert app.put(here, json=word).json() == word == app.get(here).json() == app.get(there).json()
+    app.delete(there)
+    complaint(app.get(here), 404)
+    if here.startswith("/v1"):
+        assert app.post(here, json=word).json() == word == app.get(there).json()
+        assert app.delete(here).status_code == 204
+    complaint(app.get(there), 404)
+
+
+def test_on_v1_too_a_stranger_neither_rates_nor_reads(shared: Service, exchange: str) -> None:
+    """Whose completion it is decides, not who knows its id; without a key nothing is said at all."""
+    path = f"/v1/chat/completions/chatcmpl-{exchange}/rating"
+    with shared.client(shared.home.key()) as stranger, shared.client() as nobody:
+        for client, status in ((stranger, 403), (nobody, 401)):
+            for method in ("GET", "PUT", "POST", "DELETE"):
+                complaint(client.request(method, path, json={"rating": "up"}), status)
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
+def test_an_exchange_that_does_not_exist_has_no_rating(app: httpx.Client, method: str) -> None:
+    """A wrong id is not found, whatever is wanted of it."""
+    for path in ("/api/exchanges/none/rating", "/v1/chat/completions/chatcmpl-none/rating"):
+        assert "no such exchange" in complaint(app.request(method, path, json={"rating": "up"}), 404)
+
+
+def test_a_rating_that_is_sent_again_is_kept_once(shared: Service, app: httpx.Client, exchange: str, path: str) -> None:
+    """A client that repeats its request because the answer was lost gets the same answer, and fills no table."""
+    word = {"rating": "down", "reasons": ["mean"], "comment": "no", "correction": "Better."}
+    answers = [app.put(path, json=word).json() for _ in range(3)]
+    answers.append(app.post(f"/v1/chat/completions/chatcmpl-{exchange}/rating", json=word).json())
+    assert answers == [word] * 4
+    query = select(func.count()).select_from(Rating).where(Rating.exchange_id == exchange)
+    assert shared.home.ask(lambda session: session.exec(query).one()) == 1
+
+
+def test_two_operators_and_the_owner_are_three_people(
+    shared: Service, app: httpx.Client, rater: httpx.Client, exchange: str, path: str
+) -> None:
+    """Each has a word of their own, kept under a person of their own."""
+    with shared.client(shared.home.key(*SCOPES)) as second:
+        words = [(app, "up"), (rater, "down"), (second, "up")]
+        for client, word in words:
+            client.put(path, json={"rating": word})
+        assert [client.get(path).json()["rating"] for client, _ in words] == ["up", "down", "up"]
+        second.delete(path)
+        complaint(second.get(path), 404)
+    people = shared.home.ask(lambda session: set(session.exec(select(Rating.person_id).where(Rating.exchange_id == exchange))))
+    assert len(people) == 3
+
+
+def test_an_operator_who_only_looks_becomes_nobody(shared: Service, path: str) -> None:
+    """To read, or to withdraw what was never said, makes no person."""
+    key, secret = shared.home.key_with_id(*SCOPES)
+    with shared.client(secret) as operator:
+        complaint(operator.get(path), 404)
+        assert operator.delete(path).status_code == 204
+    query = select(Person).where(Person.external == f"key:{key}")
+    assert shared.home.ask(lambda session: session.exec(query).first()) is None
+
+
+def test_a_variant_is_rated_by_itself(app: httpx.Client) -> None:
+    """A thumb on another reply to the same message says nothing about the first."""
+    begun = app.post("/api/conversations", json={"persona": "echo"}).json()
+    first = app.post(f"/api/conversations/{begun['id']}/exchanges", json={"message": "hi"}).headers["x-exchange-id"]
+    second = app.post(f"/api/exchanges/{first}/regenerate").headers["x-exchange-id"]
+    app.put(f"/api/exchanges/{second}/rating", json={"rating": "down", "reasons": ["mean"]})
+    complaint(app.get(f"/api/exchanges/{first}/rating"), 404)
+    assert app.get(f"/api/exchanges/{second}/rating").json()["rating"] == "down"
+
+
+def test_a_visitor_rates_in_their_own_conversation_only(shared: Service) -> None:
+    """A conversation's token is enough for its own ratings, and for no others."""
+    with shared.client() as nobody:
+        own, other = (nobody.post("/api/conversations", json={"persona": "echo"}).json() for _ in range(2))
+    with shared.client(own["token"]) as visitor, shared.client(other["token"]) as stranger:
+        name = visitor.post(f"/api/conversations/{own['id']}/exchanges", json={"message": "hi"}).headers["x-exchange-id"]
+        for path in (f"/api/exchanges/{name}/rating", f"/v1/chat/completions/chatcmpl-{name}/rating"):
+            assert visitor.put(path, json={"rating": "up"}).status_code == 200
+            complaint(stranger.put(path, json={"rating": "down"}), 403)
+            complaint(stranger.get(path), 403)
+            assert visitor.get(path).json()["rating"] == "up"
+
+
+@pytest.mark.parametrize(("persona", "words"), [("broken", "The reply failed"), ("refusing", "The reply failed"), ("empty", "The reply")])
+def test_what_is_no_reply_is_not_rated(app: httpx.Client, persona: str, words: str) -> None:
+    """A reply that failed, in its middle too, or that came without a word, is a conflict that says what to do."""
+    begun = app.post("/api/conversations", json={"persona": persona}).json()
+    name = app.post(f"/api/conversations/{begun['id']}/exchanges", json={"message": "hi"}).headers["x-exchange-id"]
+    said = complaint(app.put(f"/api/exchanges/{name}/rating", json={"rating": "down"}), 409)
+    assert said.startswith(words)
+    assert "Ask for another one." in said

@@ -1,0 +1,47 @@
+// The end of the conversation stays in sight for those who are there, and nobody else is pulled to it.
+
+const NEAR = 80; // CSS pixels from the end that still count as being there
+
+export class End {
+  /** Whether the end is followed; otherwise there is a way to jump to it. */
+  following = true;
+  private readonly observer = new ResizeObserver(() => (this.following ? this.go() : this.measure()));
+  private readonly measured = () => this.measure();
+
+  constructor(
+    private readonly scroller: HTMLElement,
+    content: HTMLElement,
+    private readonly changed: () => void,
+  ) {
+    this.observer.observe(content);
+    this.observer.observe(scroller);
+    scroller.addEventListener("scroll", this.measured, { passive: true });
+  }
+
+  /** Go to the end and stay there while it grows. */
+  go(): void {
+    this.set(true);
+    this.scroller.scrollTop = this.scroller.scrollHeight;
+  }
+
+  /** Stay here, though the end is near: somebody is reading or writing here. */
+  hold(): void {
+    this.following = false;
+  }
+
+  disconnect(): void {
+    this.observer.disconnect();
+    this.scroller.removeEventListener("scroll", this.measured);
+  }
+
+  private measure(): void {
+    const { scrollHeight, clientHeight, scrollTop } = this.scroller;
+    if (clientHeight) this.set(scrollHeight - clientHeight - scrollTop < NEAR);
+  }
+
+  private set(following: boolean): void {
+    if (following === this.following) return;
+    this.following = following;
+    this.changed();
+  }
+}

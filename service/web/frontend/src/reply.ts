@@ -1,0 +1,29 @@
+// Replies on the page. Each has one element of its own, which grows past the view while the reply is written.
+
+import type { Exchange } from "./types";
+import { Written } from "./written";
+
+export class Replies {
+  private readonly known = new WeakMap<Exchange, { element: Element; written: Written }>();
+
+  /** `dress` is given the nodes of every block that is finished. */
+  constructor(private readonly dress: (nodes: ChildNode[]) => void) {}
+
+  /** The element that shows the reply as it is now. */
+  of(exchange: Exchange): Element {
+    let found = this.known.get(exchange);
+    if (!found) {
+      const element = document.createElement("div");
+      element.className = "text";
+      found = { element, written: new Written(element, this.dress) };
+      this.known.set(exchange, found);
+    }
+    found.written.show(exchange.reply, exchange.state !== "open");
+    return found.element;
+  }
+
+  /** The reply as it reads, without its marks. */
+  textOf(exchange: Exchange): string {
+    return this.of(exchange).textContent?.trim() ?? "";
+  }
+}
