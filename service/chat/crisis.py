@@ -25,13 +25,12 @@ def crisis_card(persona: Persona, message: str) -> Card | None:
     return Card(title=own.title or ours.title, text=own.text or ours.text, links=links or ours.links)
 
 
-def count_referral(session: Session, persona: str) -> None:
+def note_referral(session: Session, persona: str) -> None:
     """Note that a card was shown: the day's count for the owner's report. No word, no person and no exchange is in it."""
     session.add(Referral(persona=persona))
 
 
-def referrals(session: Session, persona: str, since: datetime, until: datetime) -> int:
-    """How many cards were shown from `since` on and before `until`."""
-    query = select(func.count()).select_from(Referral)
-    shown = query.where(Referral.persona == persona, col(Referral.created_at) >= since, col(Referral.created_at) < until)
-    return session.exec(shown).one()
+def count_referrals(session: Session, since: datetime, until: datetime) -> dict[str, int]:
+    """How many cards each persona's people were shown from `since` on and before `until`; personas without any are left out."""
+    shown = select(Referral.persona, func.count()).where(col(Referral.created_at) >= since, col(Referral.created_at) < until)
+    return dict(session.exec(shown.group_by(col(Referral.persona)).order_by(col(Referral.persona))).all())

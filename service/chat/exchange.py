@@ -9,14 +9,14 @@ from typing import NamedTuple
 
 import msgspec
 from sqlalchemy import bindparam, insert, update
-from sqlmodel import Session, col, select
+from sqlmodel import Session, SQLModel, col, select
 
 from service import registry
 from service.chat.context import Piece, View, additions, fit
 from service.chat.facts import Change, change, list_facts, may_remember, read_wish, write_change
 from service.chat.recall import Scene, find_summary, recall, recall_again
 from service.db.ids import new_id
-from service.db.rows import Lookup
+from service.db.rows import Lookup, Statement
 from service.db.tables import Conversation, Exchange, ExchangeState, Person, Prompt, Version, now
 from service.errors import Conflict, NotFound
 from service.personas.persona import Persona, fingerprint
@@ -24,20 +24,29 @@ from service.providers.base import Turn
 from service.providers.tokens import ESTIMATE, TokenCounters
 
 _NEWCOMERS = "newcomers"
+_OPENED = (
+    *("id", "conversation_id", "previous_id", "persona", "version_id", "fingerprint", "revision", "safety", "additions", "context"),
+    *("message", "reply", "state", "boot", "thread", "created_at"),
+)
+
+
+def _insert(table: type[SQLModel], *names: str) -> Statement:
+    return Statement(insert(table).values({name: bindparam(name) for name in names}))
+
+
 _PEOPLE = Lookup(Person, "id")
 _PEOPLE_OUTSIDE = Lookup(Person, "external")
 _PROMPTS = Lookup(Prompt, "fingerprint")
 
-# Made once: to put a statement together costs several times what it costs to run it.
-_THREAD_ENDS_AT = (
+_THREAD_ENDS_AT = Statement(
     select(Exchange.id, Exchange.conversation_id)
     .where(Exchange.thread == bindparam("thread"), Exchange.state == ExchangeState.complete)
     .order_by(col(Exchange.id).desc())
     .limit(1)
 )
-_STATE = select(Exchange.state, Exchange.thread).where(Exchange.id == bindparam("exchange"))
-_BEGIN_CONVERSATION = insert(Conversation)
-_OPEN = insert(Exchange)
+_OPEN_THREAD = Statement(select(Exchange.thread).where(Exchange.id == bindparam("exchange"), Exchange.state == ExchangeState.open))
+_BEGIN_CONVERSATION = _insert(Conversation, "id", "persona", "person_id", "key_id", "created_at")
+_OPEN = _insert(Exchange, *_OPENED)
 _SAVE_PROGRESS = (
     update(Exchange)
     .where(col(Exchange.id) == bindparam("exchange"), col(Exchange.state) == ExchangeState.open)
@@ -82,7 +91,7 @@ class Ending(NamedTuple):
     warnings: list[str] | None = None
 
 
-_CLOSE = (
+_CLOSE = Statement(
     update(Exchange)
     .where(col(Exchange.id) == bindparam("exchange"))
     .values({name: bindparam(name) for name in (*Ending._fields, "ended_at", "thread")})
@@ -152,12 +161,14 @@ def open_variant(session: Session, exchange_id: str, persona: Persona, boot: str
 def open_stateless(session: Session, asked: Asked, history: Sequence[Turn], person_id: str, key_id: str | None) -> Opened:
     """Open an exchange for a client that sends the whole history each time; the conversation is found by that history."""
     thread = _thread_of(person_id, asked.persona.name, history)
-    before = session.connection().execute(_THREAD_ENDS_AT, {"thread": thread}).first() if history else None
+    before = _THREAD_ENDS_AT.run(session, thread=thread) if history else None
     if before is not None:
-        return _open(session, asked, Place(before.conversation_id, person_id, before.id, thread), list(history))
-    conversation = {"id": new_id(), "persona": asked.persona.name, "person_id": person_id, "key_id": key_id, "created_at": now()}
-    session.connection().execute(_BEGIN_CONVERSATION, conversation)
-    return _open(session, asked, Place(conversation["id"], person_id, None, thread), list(history))
+        previous_id, conversation_id = before
+        return _open(session, asked, Place(conversation_id, person_id, previous_id, thread), list(history))
+    conversation_id = new_id()
+    persona = asked.persona.name
+    _BEGIN_CONVERSATION.run(session, id=conversation_id, persona=persona, person_id=person_id, key_id=key_id, created_at=now())
+    return _open(session, asked, Place(conversation_id, person_id, None, thread), list(history))
 
 
 def save_progress(session: Session, replies: Mapping[str, str]) -> None:
@@ -168,14 +179,14 @@ def save_progress(session: Session, replies: Mapping[str, str]) -> None:
 
 def close_exchange(session: Session, exchange_id: str, ending: Ending) -> None:
     """Write the reply and how it ended. An exchange is closed once; a second closing changes nothing."""
-    connection = session.connection()
-    state, thread = connection.execute(_STATE, {"exchange": exchange_id}).one()
-    if state != ExchangeState.open:
+    found = _OPEN_THREAD.run(session, exchange=exchange_id)
+    if found is None:
+        session.get_one(Exchange, exchange_id)
         return
     # So far the thread ended with the message. A client sends back whole replies only.
     whole = ending.state == ExchangeState.complete
-    longer = _longer_thread(thread or "", Turn("assistant", ending.reply)) if whole else None
-    connection.execute(_CLOSE, {**ending._asdict(), "exchange": exchange_id, "ended_at": now(), "thread": longer})
+    longer = _longer_thread(found[0] or "", Turn("assistant", ending.reply)) if whole else None
+    _CLOSE.run(session, **ending._asdict(), exchange=exchange_id, ended_at=now(), thread=longer)
 
 
 def close_interrupted(session: Session, boot: str) -> int:
@@ -209,7 +220,7 @@ def _place(conversation: Conversation, history: Sequence[Turn], previous_id: str
 def _open(session: Session, asked: Asked, place: Place, history: list[Turn], first: Exchange | None = None) -> Opened:
     """Open the exchange; with the `first` of its variants, what that one was shown is shown again."""
     persona = asked.persona
-    person = _PEOPLE.get(session, id=place.person_id)
+    person = _PEOPLE.find(session, id=place.person_id) or session.get_one(Person, place.person_id)
     version = registry.serving(session, persona.name, asked.which)
     model = first_model(persona, version)
     counter = asked.counters.get(model) if asked.counters else ESTIMATE
@@ -237,7 +248,7 @@ def _open(session: Session, asked: Asked, place: Place, history: list[Turn], fir
         "thread": _longer_thread(place.thread, Turn("user", asked.message)),
         "created_at": began,
     }
-    session.connection().execute(_OPEN, row)
+    _OPEN.run(session, **row)
     if facts.added or facts.dropped:
         write_change(session, facts)
     return Opened(

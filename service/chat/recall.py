@@ -48,7 +48,7 @@ def recall(session: Session, scene: Scene, added: str, facts: Sequence[Fact]) ->
     return Material(
         prompt=scene.prompt,
         added=added,
-        lore=_lore(scene),
+        lore=find_lore(scene.persona, scene.person.name, scene.history, scene.message, scene.counter),
         facts=newest[::-1],
         examples=_examples(session, scene),
         safety=scene.persona.safety,
@@ -70,6 +70,16 @@ def recall_again(session: Session, scene: Scene, shown: dict[str, Any]) -> Mater
     )
 
 
+def find_lore(persona: Persona, user: str, history: Sequence[Turn], message: str, counter: TokenCounter) -> tuple[Piece, ...]:
+    """What the persona's lorebook has to say about what was said; `user` is the name of who talks, empty where it is not known."""
+    book = persona.lorebook
+    if book is None:
+        return ()
+    replies = sum(1 for turn in history if turn.role == "assistant")
+    texts = [*(turn.content for turn in history), message]
+    return tuple(Piece(entry.id, entry.content) for entry in book.select(texts, counter.count, user=user, replies=replies))
+
+
 def find_summary(session: Session, conversation_id: str, previous_id: str | None) -> Summary | None:
     """The newest summary on the way to `previous_id`; one of another branch of the conversation tells of what was not said here."""
     newest = select(Summary).where(Summary.conversation_id == conversation_id).order_by(col(Summary.id).desc())
@@ -88,16 +98,6 @@ def ancestors(session: Session, conversation_id: str, last_id: str | None) -> li
         way.append(last_id)
         last_id = before[last_id]
     return way
-
-
-def _lore(scene: Scene) -> tuple[Piece, ...]:
-    book = scene.persona.lorebook
-    if book is None:
-        return ()
-    replies = sum(1 for turn in scene.history if turn.role == "assistant")
-    texts = [*(turn.content for turn in scene.history), scene.message]
-    found = book.select(texts, scene.counter.count, user=scene.person.name, replies=replies)
-    return tuple(Piece(entry.id, entry.content) for entry in found)
 
 
 def _piece(entry: Entry, person: Person) -> Piece:

@@ -6,13 +6,16 @@ from collections.abc import Sequence
 import msgspec
 
 from service.chat.answer import Question
+from service.chat.context import Material, View, system_text
 from service.chat.exchange import Opened
 from service.chat.messages import trim_history
+from service.chat.recall import find_lore
 from service.db.tables import Version, now
 from service.errors import ProviderError
 from service.personas.persona import Persona
 from service.providers.base import Turn
 from service.providers.catalog import Providers
+from service.providers.tokens import ESTIMATE
 from service.settings import Settings
 
 
@@ -65,14 +68,17 @@ def _opened(persona: Persona, model: str, talk: Sequence[Turn]) -> Opened:
     """The conversation as an exchange that was opened, but in no database."""
     *history, message = talk
     alone = msgspec.structs.replace(persona, settings=msgspec.structs.replace(persona.settings, models=[model]))
-    prompt = "\n\n".join(filter(None, (persona.prompt(), persona.safety)))
+    kept = trim_history(history, persona.settings.memory.max_tokens)
+    lore = find_lore(persona, "", kept, message.content, ESTIMATE)
+    material = Material(prompt=persona.prompt(), lore=lore, safety=persona.safety)
     return Opened(
         id="trial",
         conversation_id="trial",
         persona=alone,
         version=Version(persona=persona.name, number=0),
-        prompt=prompt,
-        history=trim_history(history, persona.settings.memory.max_tokens),
+        prompt=material.prompt,
+        history=kept,
         message=message.content,
         created_at=now(),
+        view=View(system_text(material), kept, material),
     )

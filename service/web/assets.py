@@ -110,8 +110,8 @@ def served(request: Request[Any, Any, Any], asset: Asset) -> Response[bytes]:
 
 def _read(file: Path) -> Asset:
     body = file.read_bytes()
-    kind = f"{_KINDS.get(file.suffix, 'text/plain')}; charset=utf-8"
     integrity = "sha384-" + base64.b64encode(hashlib.sha384(body).digest()).decode()
+    kind = _KINDS.get(file.suffix, "text/plain")
     return Asset(body, gzip.compress(body, 9, mtime=0), kind, hashlib.sha256(body).hexdigest()[:16], integrity)
 
 

@@ -75,8 +75,8 @@ class CompletionsController(Controller):
         reply = await answer(desk, caller, request, work, drawn)
         leave = reply.join(_patience(desk, request, streams=bool(data.stream)))
         if data.stream:
-            body = chunks(reply, bool(data.stream_options and data.stream_options.include_usage))
-            return event_stream(body, reply.id, desk.ping_seconds, leave, headers)
+            wants_usage = bool(data.stream_options and data.stream_options.include_usage)
+            return event_stream(chunks(reply, wants_usage, desk.ping_seconds), reply.id, leave, headers)
         try:
             return await _whole(request, reply, headers)
         finally:

@@ -175,7 +175,7 @@ async def _streamed(desk: Desk, reply: Reply, after: int = 0) -> Stream:
     except BaseException:
         leave()
         raise
-    return event_stream(exchange_events(reply, after, stands.fields()), reply.id, desk.ping_seconds, leave)
+    return event_stream(exchange_events(reply, after, stands.fields(), desk.ping_seconds), reply.id, leave)
 
 
 def _address(request: AnyRequest, hops: int) -> str:

@@ -4,7 +4,7 @@ Source: OpenAI's API specification, `CreateChatCompletionRequest` and `CreateCha
 """
 
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -15,6 +15,7 @@ from service.errors import Invalid
 from service.providers.base import Turn
 from service.web.problems import error_of
 from service.web.replies import Reply, failure
+from service.web.streams import PING
 from service.web.wire import Short
 
 _MOST_TOKENS = 4_096
@@ -216,21 +217,25 @@ def completion(reply: Reply) -> Completion:
     )
 
 
-async def chunks(reply: Reply, include_usage: bool) -> AsyncIterator[bytes]:
-    """The stream: `data:` lines only (an `id:` or `retry:` line breaks OpenAI's Python client), then `[DONE]`."""
+async def chunks(reply: Reply, include_usage: bool, ping_seconds: float | None = None) -> AsyncGenerator[bytes, None]:
+    """The stream: `data:` lines only (an `id:` or `retry:` line breaks OpenAI's Python client), then `[DONE]`.
+
+    What came at once goes out at once, each delta as a chunk of its own; after `ping_seconds` of silence goes out a ping.
+    """
     chunk = _Chunks(reply)
     yield chunk.choice({"role": "assistant", "content": ""})
-    async for event in reply.follow():
-        if event.kind == "delta":
-            yield chunk.words(event.text)
-        elif event.kind == "error":
-            yield b"data: " + _encode({"error": error_of(failure(reply))}) + b"\n\n"
-            yield DONE
-            return
-    yield chunk.choice({}, _finish_reason(reply))
-    if include_usage:
-        yield chunk.usage(_usage(reply))
-    yield DONE
+    async for events in reply.follow_closely(ping_seconds):
+        said = b"".join([chunk.words(event.text) for event in events if event.kind == "delta"])
+        match events[-1].kind if events else "silence":
+            case "silence":
+                yield PING
+            case "delta":
+                yield said
+            case "error":
+                yield said + b"data: " + _encode({"error": error_of(failure(reply))}) + b"\n\n" + DONE
+            case _:
+                usage = chunk.usage(_usage(reply)) if include_usage else b""
+                yield said + chunk.choice({}, _finish_reason(reply)) + usage + DONE
 
 
 class _Chunks:

@@ -7,6 +7,7 @@ from typing import Annotated, Any, NamedTuple, TypeVar
 from litestar import Request
 from litestar.di import Provide
 from litestar.params import QueryParameter
+from sqlalchemy import Row
 from sqlmodel import Session, col
 
 from service.errors import Invalid
@@ -83,5 +84,5 @@ def cut_page(rows: Sequence[tuple[str, T]], page: PageAsked) -> Page[T]:
 
 
 def _id(row: Any) -> str:
-    name: str = (row[0] if isinstance(row, tuple) else row).id
+    name: str = (row[0] if isinstance(row, Row) else row).id
     return name

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from litestar import Request, Response
 from litestar.connection import ASGIConnection
-from litestar.types import ASGIApp, Message, Receive, Scope, Send
+from litestar.types import ASGIApp, Message, Receive, Send
 
 from service.errors import NotPermitted
 from service.personas.persona import Persona
@@ -38,7 +38,7 @@ class Origins:
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         """Let the request pass, or answer it."""
         origin = foreign_origin(scope) if scope["path"].startswith(_RULED) else None
         if origin is None:
@@ -92,7 +92,7 @@ def _refusal(origin: str) -> NotPermitted:
     )
 
 
-def _telling(scope: Scope, send: Send, origin: str) -> Send:
+def _telling(scope: Any, send: Send, origin: str) -> Send:
     """`send`, which lets the page read the answer, unless the route found that it may not."""
     headers = [
         _VARY,
@@ -106,7 +106,7 @@ def _telling(scope: Scope, send: Send, origin: str) -> Send:
             message["headers"] = [*message["headers"], *(headers[:1] if refused else headers)]
         return send(message)
 
-    return told  # type: ignore[return-value]  # awaited at once, which is all that a coroutine is needed for
+    return told
 
 
 def _varying(send: Send) -> Send:
@@ -115,7 +115,7 @@ def _varying(send: Send) -> Send:
             message["headers"] = [*message["headers"], _VARY]
         return send(message)
 
-    return told  # type: ignore[return-value]
+    return told
 
 
 async def _answer(response: Response[Any], request: Request[Any, Any, Any], send: Send) -> None:

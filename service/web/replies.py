@@ -68,6 +68,10 @@ class Reply(NamedTuple):
         """The words as events, and at last `done` or `error`."""
         return self.source.follow()
 
+    def follow_closely(self, silence: float | None = None) -> AsyncIterator[list[Event]]:
+        """The same, all that came at once; and no events after every `silence` seconds without any."""
+        return self.source.follow_closely(silence=silence)
+
     def join(self, patience: float) -> Callable[[], None]:
         """Count a reader, who leaves by calling what is returned; see `Generation.join`."""
         return self.source.join(patience).leave if isinstance(self.source, Generation) else _nothing
@@ -95,6 +99,10 @@ class Kept:
             yield Event(1, "delta", self.text)
         whole = self.ending.state in {ExchangeState.complete, ExchangeState.cancelled}
         yield Event(2, "done" if whole else "error")
+
+    async def follow_closely(self, silence: float | None = None) -> AsyncIterator[list[Event]]:
+        """The same at once: a row is never silent."""
+        yield [event async for event in self.follow()]
 
 
 def _nothing() -> None:

@@ -6,7 +6,7 @@ from msgspec import UNSET
 from sqlmodel import Session
 
 from service.chat.comparison import kept_reply_of, open_beside
-from service.chat.crisis import count_referral
+from service.chat.crisis import note_referral
 from service.chat.exchange import Asked, Opened, open_in_conversation
 from service.db.tables import Conversation, Exchange, ExchangeState
 from service.errors import NotFound
@@ -29,7 +29,7 @@ def say(session: Session, desk: Desk, conversation_id: str, data: MessageIn, cal
     previous = _previous(session, persona, conversation, data)
     opened = open_in_conversation(session, asked, conversation, previous, from_start=data.previous is None)
     if card_of(desk.personas, persona.name, data.message) is not None:
-        count_referral(session, persona.name)
+        note_referral(session, persona.name)
     elif caller.conversation_id is not None and random.random() < persona.settings.compare.share:
         others.append(open_beside(session, asked, conversation, opened))
     return opened

@@ -59,7 +59,7 @@ class Contender(NamedTuple):
         try:
             with reading(engine) as session:
                 rows = session.connection().execute(text("SELECT count(*) FROM exchange")).scalar_one()
-                complete = session.connection().execute(text(f"SELECT count(*) FROM exchange WHERE {whole}"), {"reply": reply}).scalar_one()  # noqa: S608
+                complete = session.connection().execute(text(f"SELECT count(*) FROM exchange WHERE {whole}"), {"reply": reply}).scalar_one()
         finally:
             engine.dispose()
         return rows, complete

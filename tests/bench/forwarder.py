@@ -1,4 +1,4 @@
-"""What forwarding alone costs: Litestar and httpx with the aiohttp transport; bytes go through, each event is decoded once. Nothing is kept.
+"""What forwarding alone costs: Litestar and httpx with the aiohttp transport; bytes go through, each event is decoded, nothing is kept.
 
 Run by the bench: `UPSTREAM=http://127.0.0.1:1/v1 python tests/bench/forwarder.py PORT`
 """

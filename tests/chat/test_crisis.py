@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlmodel import select
 
-from service.chat.crisis import count_referral, crisis_card, referrals
+from service.chat.crisis import count_referrals, crisis_card, note_referral
 from service.chat.crisis_phrases import language_of
 from service.chat.crisis_words import WORDS
 from service.chat.messages import LONGEST_MESSAGE
@@ -258,11 +258,11 @@ def test_a_message_of_any_making_is_read_at_once() -> None:
 def test_cards_are_counted_by_persona_and_day_and_nothing_else(house: House) -> None:
     """The owner can say how many cards were shown in a year; the rows know no person, no exchange and no word."""
     for name in ("friend", "friend", "mentor"):
-        house.do(count_referral, name)
+        house.do(note_referral, name)
     today = datetime.now(UTC)
     day, year = timedelta(days=1), timedelta(days=365)
 
-    assert house.do(referrals, "friend", today - day, today + day) == 2
-    assert house.do(referrals, "friend", today - year, today - day) == 0
+    assert house.do(count_referrals, today - day, today + day) == {"friend": 2, "mentor": 1}
+    assert house.do(count_referrals, today - year, today - day) == {}
     assert {column.name for column in Referral.__table__.columns} == {"id", "persona", "created_at"}  # type: ignore[attr-defined]
     assert len(house.ask(lambda session: session.exec(select(Referral)).all())) == 3

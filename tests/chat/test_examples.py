@@ -17,6 +17,7 @@ from service.chat.rating import rate, withdraw
 from service.db.engine import part_of, reading, transaction, writing
 from service.db.tables import Conversation, Exchange, ExchangeState, LikedExchange, Person, Prompt, Rating, Thumb, Version, now
 from service.db.words import words
+from service.errors import Unavailable
 from service.personas.persona import Persona
 from tests.fakes.house import House
 
@@ -72,10 +73,10 @@ def test_the_most_similar_liked_exchanges_come_first(house: House) -> None:
 
 
 def test_a_rare_word_weighs_more_than_common_ones(house: House) -> None:
-    """What everybody says tells little: the one that shares the rare word comes before those that share the usual opening."""
-    for number in range(8):
-        _liked(house, f"What do you think about number{number}?", f"reply {number}")
+    """What everybody says tells little: the one that shares the rare word comes before the many that share the usual opening."""
     _liked(house, "Violins: yes or no?", "Yes, always.")
+    for number in range(50):
+        _liked(house, f"What do you think about number{number}?", f"reply {number}")
 
     assert _replies(house, "What do you think about violins?")[0] == "Yes, always."
 
@@ -369,6 +370,17 @@ def test_the_index_is_made_anew_from_the_ratings(house: House) -> None:
         assert _entries(house) == kept
         assert sorted(_found(house, "cat 3", count=9)) == sorted(found)
         assert _found(house, "spoilt") == []
+
+
+def test_a_broken_index_of_sqlite_is_mended(sqlite: Engine, persona: Callable[..., Persona]) -> None:
+    """Also where the pages of the index are rubbish, which SQLite itself would not touch any more, a rebuild brings back what is liked."""
+    house = House(sqlite, persona())
+    said = _liked(house, "My cat is sick")
+    house.do(lambda session: session.execute(text("UPDATE liked_exchange_words_data SET block = x'00' WHERE id > 10")))
+    with pytest.raises(Unavailable):
+        house.do(lambda session: session.execute(text("INSERT INTO liked_exchange_words(liked_exchange_words) VALUES ('integrity-check')")))
+    assert house.do(rebuild_examples) == 1
+    assert [example.exchange_id for example in _found(house, "cat")] == [said.id]
 
 
 def test_nobody_likes_anything_yet(house: House) -> None:

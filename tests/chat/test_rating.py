@@ -160,7 +160,7 @@ def test_what_is_no_reply_cannot_be_rated(house: House, state: ExchangeState, re
 def test_the_same_word_twice_is_kept_once(house: House) -> None:
     """A client that sends its rating again, reasons in another order or named twice, fills no table and gets the word that stands."""
     said = house.said("Hi", reply="Hello.")
-    first = _rate(house, said, Thumb.down, reasons=["mean", "boring"], comment="no", correction="Hey!")
+    first = _rate(house, said, Thumb.down, reasons=["mean", "boring", "mean"], comment="no", correction="Hey!")
     again = _rate(house, said, Thumb.down, reasons=["boring", "mean", "boring"], comment=" no ", correction="Hey!\n")
     assert again.id == first.id
     assert [row.reasons for row in _rows(house)] == [["mean", "boring"]]

@@ -8,6 +8,8 @@ from sqlmodel import select
 
 from service.chat.trial import Tried, try_once
 from service.db.tables import Exchange
+from service.personas.lorebook import Lorebook
+from service.personas.lorebook_file import read_book
 from service.personas.persona import Persona, Sampling
 from service.providers.base import Turn
 from service.providers.catalog import Providers
@@ -44,6 +46,18 @@ async def test_it_is_asked_and_cleaned_as_when_serving(stage: Callable[..., Stag
     assert system["content"].startswith("You are Friend and talk with someone.") and "Be careful." in system["content"]
     assert [turn["content"] for turn in rest] == ["One", "Two", "Three"]
     assert (asked["seed"], asked["temperature"], asked["max_tokens"]) == (7, 0.3, 50)
+
+
+async def test_the_lorebook_speaks_as_when_serving(stage: Callable[..., Stage], persona: Make) -> None:
+    """An entry of the lorebook stands in the system message when its key was said, and not otherwise."""
+    entry = {"keys": ["prime"], "content": "Primes are lonely.", "enabled": True, "insertion_order": 1, "extensions": {}}
+    book = read_book({"entries": [entry], "extensions": {}}, "friend.json", "card", {"char": "Friend", "user": "someone"})
+    friend = msgspec.structs.replace(persona(), lorebook=Lorebook((book,)))
+    async with stage(model=Script()) as it:
+        await tried(it, friend, "test:model", [Turn("user", "What is a prime?")])
+        await tried(it, friend, "test:model", [Turn("user", "What is a tree?")])
+        systems = [asked["messages"][0]["content"] for asked in it.server.asked]
+    assert ["Primes are lonely." in system for system in systems] == [True, False]
 
 
 async def test_tokens_are_told_where_known(stage: Callable[..., Stage], persona: Make) -> None:

@@ -6,8 +6,8 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 
-import httpx
 import msgspec
 import pytest
 
@@ -16,6 +16,8 @@ from tests.web.conftest import MakeHome, Run, Service, gate, make_home, run, ups
 from tests.web.upstream import Upstream
 
 __all__ = ["gate", "make_home", "run", "upstream"]
+REPLIES_AT_ONCE = 2
+"""How many a key may have."""
 
 
 @pytest.fixture(scope="session")
@@ -38,9 +40,9 @@ def installed() -> None:
 
 @pytest.fixture(scope="session")
 def attune(make_home: MakeHome, run: Run, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """One service for all clients; a key may have two replies under way at once."""
+    """One service for all clients."""
     with make_home(tmp_path_factory.mktemp("clients")) as home:
-        bounded = home._replace(settings=msgspec.structs.replace(home.settings, replies_key=2))
+        bounded = home._replace(settings=msgspec.structs.replace(home.settings, replies_key=REPLIES_AT_ONCE))
         with run(bounded) as service:
             yield service
 
@@ -70,15 +72,12 @@ def busy_key(attune: Service, gate: Upstream) -> Iterator[str]:
     """A key that has as many replies under way as it may have."""
     key = attune.home.key()
     body = {"model": "held", "messages": [{"role": "user", "content": "Hi"}], "stream": True}
-    with attune.client(key) as first, first.stream("POST", "/v1/chat/completions", json=body) as one:
-        _hear(one)
-        with first.stream("POST", "/v1/chat/completions", json=body) as two:
-            _hear(two)
-            yield key
-            gate.open_gate()
-
-
-def _hear(stream: httpx.Response) -> None:
-    """Wait for the first word."""
-    assert stream.status_code == 200
-    assert any("One" in line for line in stream.iter_lines())
+    with ExitStack() as open_streams:
+        app = open_streams.enter_context(attune.client(key))
+        lines = [
+            open_streams.enter_context(app.stream("POST", "/v1/chat/completions", json=body)).iter_lines() for _ in range(REPLIES_AT_ONCE)
+        ]
+        for each in lines:  # Kept until the end: an iterator that is let go closes its stream.
+            assert any("One" in line for line in each)
+        yield key
+        gate.open_gate()

@@ -38,15 +38,15 @@ def test_a_client_lists_the_personas(client: Client, key: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("persona", "message", "words"),
+    ("persona", "message", "streamed", "words"),
     [
-        ("nobody", "Hi", "There is no persona 'nobody'"),
-        ("echo", "x" * 8_001, "The message has 8001 characters; the limit is 8000."),
-        ("refusing", "Hi", "The model did not answer."),
+        pytest.param("nobody", "Hi", False, "There is no persona 'nobody'", id="unknown persona"),
+        pytest.param("echo", "x" * 8_001, True, "The message has 8001 characters; the limit is 8000.", id="over-long message"),
+        pytest.param("refusing", "Hi", False, "The model did not answer.", id="no model"),
+        pytest.param("refusing", "Hi", True, "The model did not answer.", id="no model for a stream"),
     ],
 )
-@pytest.mark.parametrize("streamed", [False, True], ids=["whole", "streamed"])
-def test_a_client_shows_what_was_wrong(client: Client, key: str, persona: str, message: str, words: str, streamed: bool) -> None:
+def test_a_client_shows_what_was_wrong(client: Client, key: str, persona: str, message: str, streamed: bool, words: str) -> None:
     """An unknown persona, an over-long message and a model that cannot answer are told in our words."""
     with pytest.raises(Refused) as refused:
         list(client.stream(persona, message, key)) if streamed else client.chat(persona, message, key)

@@ -46,7 +46,11 @@ examples: 3                      # liked exchanges shown to the model as example
 reply: {strip_speaker: false, stop_at_other_speakers: true}
 ratings: {up: [funny, caring], down: [mean]}
 learning: {trainer: local, base: starter, method: kto, minimum: {liked: 5, each_label: 2}, budget: {minutes: 0.5}}
-gate: {canary: 0.1}""",
+gate: {canary: 0.1}
+widget: {origins: ["https://a.example", "http://localhost:8080", "http://[::1]:80", "*"]}
+notice: {start: false, hours: 1.5}
+compare: {share: 0.05}
+crisis: {title: Help, text: Call., links: [{label: Ann, href: "tel:123"}]}""",
             "Your name is {{ char }}. You are talking with {{ user }}.",
         )
     )
@@ -59,6 +63,9 @@ gate: {canary: 0.1}""",
     assert (told.ratings.up, told.ratings.down) == (["funny", "caring"], ["mean"])
     assert (told.learning.method, told.learning.minimum.liked, told.learning.budget.minutes) == ("kto", 5, 0.5)
     assert told.gate.canary == 0.1
+    assert told.widget.origins == ["https://a.example", "http://localhost:8080", "http://[::1]:80", "*"]
+    assert (told.notice.start, told.notice.hours, told.compare.share) == (False, 1.5, 0.05)
+    assert (told.crisis.title, told.crisis.text, [link.href for link in told.crisis.links]) == ("Help", "Call.", ["tel:123"])
 
 
 def test_a_title_and_a_model_are_enough(write: Callable[..., Path]) -> None:
@@ -66,6 +73,7 @@ def test_a_title_and_a_model_are_enough(write: Callable[..., Path]) -> None:
     told = read_persona(write()).settings
     assert told == PersonaSettings(title="Friend", models=["local:starter"])
     assert (told.learning.minimum.liked, told.learning.minimum.each_label, told.gate.canary) == (50, 20, 0.0)
+    assert (told.widget.origins, told.notice.start, told.notice.hours, told.compare.share) == ([], True, 3, 0)
 
 
 @pytest.mark.parametrize("keys", keys_of(PersonaSettings), ids=".".join)
@@ -106,6 +114,13 @@ def test_a_misspelt_key_is_refused_with_line_and_nearest(write: Callable[..., Pa
         (f"{GOOD}learning:\n  minimum:\n    liked: -2", 6, "learning.minimum.liked: Expected `int` >= 0"),
         (f"{GOOD}learning: {{budget: {{minutes: 0}}}}", 4, "learning.budget.minutes: Expected `float` > 0"),
         (f"{GOOD}gate:\n  canary: 2", 5, "gate.canary: Expected `float` <= 1"),
+        (f"{GOOD}widget:\n  origins:\n  - https://a.example\n  - https://a.example/blog", 7, "widget.origins[1]: Expected `str` matching"),
+        (f"{GOOD}widget: {{origins: [a.example]}}", 4, "widget.origins[0]: Expected `str` matching"),
+        (f'{GOOD}widget: {{origins: ["https://a.example; script-src *"]}}', 4, "widget.origins[0]: Expected `str` matching"),
+        (f"{GOOD}notice:\n  hours: 0", 5, "notice.hours: Expected `float` > 0"),
+        (f"{GOOD}compare: {{share: 2}}", 4, "compare.share: Expected `float` <= 1"),
+        (f"{GOOD}crisis:\n  links:\n  - label: Ann", 6, "crisis.links[0]: Object missing required field `href`"),
+        (f"{GOOD}crisis:\n  links:\n  - label: Ann\n    href: 'javascript:alert(1)'", 7, "crisis.links[0].href: Expected `str` matching"),
         (f"{GOOD}reply: {{strip_speaker: maybe}}", 4, "reply.strip_speaker: Expected `bool`, got `str`"),
         (f"{GOOD}ratings: {{up: funny}}", 4, "ratings.up: Expected `array`, got `str`"),
         (f"{GOOD}gate:", 4, "gate: Expected `object`, got `null`"),

@@ -29,48 +29,10 @@ def says(model: str, text: str = "hi", **fields: object) -> dict[str, object]:
     return {"model": model, "messages": [{"role": "user", "content": text}], **fields}
 
 
-def test_the_page_comes_with_its_policy(shared: Service) -> None:
-    """The page at `/` runs nothing but its own files, can be framed by nobody, and keeps its address to itself."""
-    with shared.client() as anybody:
-        page = anybody.get("/")
-    assert page.status_code == 200
-    assert page.headers["content-type"] == "text/html; charset=utf-8"
-    policy = dict(part.strip().split(" ", 1) for part in page.headers["content-security-policy"].split(";"))
-    assert policy["default-src"] == policy["frame-ancestors"] == policy["base-uri"] == "'none'"
-    assert policy["script-src"] == policy["style-src"] == policy["connect-src"] == "'self'"
-    assert "unsafe" not in page.headers["content-security-policy"]
-    assert page.headers["x-content-type-options"] == "nosniff"
-    assert page.headers["referrer-policy"] == "no-referrer"
-
-
-def test_everything_the_page_asks_for_is_there(shared: Service) -> None:
-    """Every script, style and picture that page and scripts name exists, is our own, and has the type that the browser wants."""
-    with shared.client() as anybody:
-        page = anybody.get("/").text
-        assert not re.search(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son[a-z]+=", page), (
-            "The policy forbids what stands in the page itself."
-        )
-        wanted = [name for name in re.findall(r'(?:src|href)="([^"]+)"', page) if not name.startswith(("#", "data:"))]
-        seen: set[str] = set()
-        while wanted:
-            name = wanted.pop()
-            if name in seen:
-                continue
-            seen.add(name)
-            assert name.startswith("/assets/"), name
-            found = anybody.get(name)
-            assert found.status_code == 200, name
-            kind = {"js": "text/javascript", "css": "text/css", "svg": "image/svg+xml"}[name.rpartition(".")[2]]
-            assert found.headers["content-type"].startswith(kind), name
-            if name.endswith(".js"):
-                wanted += [f"/assets/{other}" for other in re.findall(r'from "\./([^"]+)"', found.text)]
-    assert {"/assets/chat.js", "/assets/chat.css"} <= seen
-
-
 def test_no_other_site_is_asked_for_anything(shared: Service) -> None:
     """Neither the page nor its files nor the description of the API load anything from elsewhere."""
     with shared.client() as anybody:
-        texts = [anybody.get(path).text for path in ("/", "/schema", "/assets/chat.js", "/assets/client.js", "/assets/chat.css")]
+        texts = [anybody.get(path).text for path in ("/", "/embed/echo", "/schema", "/widget.js", "/assets/page.css")]
     assert not [text for text in texts if re.search(r'(?:src|href|import|url)[=( ]*["\']?(?:https?:)?//(?!www\.w3\.org)', text)]
 
 

@@ -60,7 +60,7 @@ def exchange_of(seen: list[Event]) -> str:
 
 
 def test_the_public_part_of_personas_needs_no_key(shared: Service) -> None:
-    """Anybody sees name, title, greeting and rating reasons, and nothing else: not the prompt, not the models."""
+    """Anybody sees name, title, greeting, rating reasons and the AI notice, and nothing else: not the prompt, not the models."""
     with shared.client() as anybody:
         one = anybody.get("/api/personas/echo").json()
         all_of_them = anybody.get("/api/personas").json()
@@ -70,6 +70,7 @@ def test_the_public_part_of_personas_needs_no_key(shared: Service) -> None:
         "title": "Echo",
         "greeting": "Hello from Echo.",
         "reasons": {"up": ["funny"], "down": ["mean", "boring"]},
+        "notice": {"start": True, "hours": 3},
     }
     assert one in all_of_them["data"]
     assert all_of_them["object"] == "list"

@@ -19,7 +19,7 @@ SCRIPT = b"'widget';"
 FILES = {
     "widget.js": SCRIPT,
     "highlight.js": b"export const highlighter = 1;",
-    "locales/de.json": '{"dir": "ltr", "send": "Senden"}'.encode(),
+    "locales/de.json": b'{"dir": "ltr", "send": "Senden"}',
     "locales/ar.json": '{"dir": "rtl", "send": "إرسال"}'.encode(),
     "locales/pt-br.json": b'{"dir": "ltr"}',
     "THIRD_PARTY_LICENSES": b"none",
@@ -70,7 +70,7 @@ def policy_of(answer: httpx.Response) -> dict[str, str]:
 
 @pytest.mark.parametrize("path", ["/", "/?persona=echo", "/embed/echo"])
 def test_a_page_may_do_nothing_but_run_its_widget(browser: httpx.Client, path: str) -> None:
-    """Its own script and style, its own service, no inline anything, text into markup by two named policies only; its address stays here."""
+    """Its own script, style and service, nothing inline, text into markup by two named policies only; and its address stays here."""
     page = browser.get(path)
     assert page.status_code == 200
     assert page.headers["content-type"] == "text/html; charset=utf-8"
@@ -155,12 +155,12 @@ def test_a_page_is_light_or_dark_as_asked(browser: httpx.Client) -> None:
 def test_files_are_open_to_every_site_and_kept_for_a_while(browser: httpx.Client) -> None:
     """Under its plain name a file may be kept for five minutes and then asked for again by its tag; no browser guesses at its type."""
     for name, kind in (
-        ("/widget.js", "text/javascript"),
-        ("/assets/highlight.js", "text/javascript"),
+        ("/widget.js", "text/javascript; charset=utf-8"),
+        ("/assets/highlight.js", "text/javascript; charset=utf-8"),
         ("/assets/locales/de.json", "application/json"),
     ):
         first = browser.get(name, headers={"origin": "https://elsewhere.example"})
-        assert first.headers["content-type"] == f"{kind}; charset=utf-8"
+        assert first.headers["content-type"] == kind
         assert first.headers["cache-control"] == "public, max-age=300"
         assert first.headers["access-control-allow-origin"] == "*"
         assert first.headers["cross-origin-resource-policy"] == "cross-origin"

@@ -8,10 +8,11 @@ import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "nod
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build, transform } from "esbuild";
+import { minify } from "terser";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const dist = join(here, "../dist");
-const locales = readdirSync(join(here, "src/locales")).filter((name) => name.endsWith(".json") && name !== "en.json").sort();
+const locales = readdirSync(join(here, "src/locales")).filter((name) => /^(?!en\.).*\.json$/.test(name)).sort();
 const define = (parts) => ({ PARTS: JSON.stringify(parts), LOCALES: JSON.stringify(locales.map((name) => name.replace(".json", ""))) });
 
 const styles = {
@@ -24,7 +25,22 @@ const styles = {
   },
 };
 
-async function bundle(name, format, parts = {}) {
+// marked makes an instance of itself when it is loaded, which nobody here uses and no bundler can leave out.
+const lean = {
+  name: "lean",
+  setup({ onLoad }) {
+    onLoad({ filter: /marked\.esm\.js$/ }, ({ path }) => {
+      const text = readFileSync(path, "utf8");
+      const end = /var (\w+)=new \w+;function \w+\(\w+,\w+\)\{return \1\.parse\(/.exec(text)?.index;
+      const names = ["Lexer", "Parser", "Renderer"].map((name) => new RegExp(`([\\w$]+) as ${name}[,}]`).exec(text.slice(end))?.[1]);
+      if (!end || names.includes(undefined)) throw new Error("marked is built in another way now: look at `lean` in build.mjs");
+      return { contents: `${text.slice(0, end)}export{${names[0]} as Lexer,${names[1]} as Parser,${names[2]} as Renderer};` };
+    });
+  },
+};
+
+/** `parts` are the marks of the lazy parts; null for such a part itself. */
+async function bundle(name, format, parts) {
   const { outputFiles, metafile } = await build({
     entryPoints: [join(here, `src/${name}.ts`)],
     absWorkingDir: here,
@@ -34,16 +50,20 @@ async function bundle(name, format, parts = {}) {
     target: "es2022",
     charset: "utf8",
     legalComments: "none",
-    plugins: [styles],
-    define: define(parts),
+    plugins: [styles, lean],
+    alias: parts === null ? { "lit-html": join(here, "src/lazy-lit.ts") } : {},
+    define: define(parts ?? {}),
+    preserveSymlinks: true,
     metafile: true,
     write: false,
   });
-  return { bytes: Buffer.from(outputFiles[0].contents), inputs: Object.keys(metafile.inputs) };
+  // esbuild bundles; terser makes it smaller by another part in thirty.
+  const { code } = await minify(outputFiles[0].text, { ecma: 2020, module: format === "esm", compress: { passes: 2 }, format: { comments: false } });
+  return { bytes: Buffer.from(code), inputs: Object.keys(metafile.inputs) };
 }
 
 async function buildAll() {
-  const lazy = { extras: await bundle("extras", "esm"), highlight: await bundle("highlight", "esm") };
+  const lazy = { extras: await bundle("extras", "esm", null), highlight: await bundle("highlight", "esm", null) };
   const parts = Object.fromEntries(Object.entries(lazy).map(([name, { bytes }]) => [name, digest("sha256", bytes, "hex").slice(0, 8)]));
   const widget = await bundle("widget", "iife", parts);
   const files = [

@@ -7,32 +7,32 @@ const PIECE = 500; // characters; longer texts are told in pieces
 const FORGET = 30_000; // milliseconds after which a text need not be found twice on the page
 
 export class Announcer {
-  private timer: ReturnType<typeof setInterval> | undefined;
-  private forget: ReturnType<typeof setTimeout> | undefined;
+  #timer: ReturnType<typeof setInterval> | undefined;
+  #forget: ReturnType<typeof setTimeout> | undefined;
 
   /** `region` gives the element with `role="status"`, once there is one. */
   constructor(private readonly region: () => Element | null) {}
 
   say(...texts: string[]): void {
-    clearTimeout(this.forget);
+    clearTimeout(this.#forget);
     const pieces = texts.flatMap(piecesOf).map((piece) => {
       const line = document.createElement("p");
       line.textContent = piece;
       return line;
     });
     this.region()?.replaceChildren(...pieces);
-    this.forget = setTimeout(() => this.region()?.replaceChildren(), FORGET);
+    this.#forget = setTimeout(() => this.region()?.replaceChildren(), FORGET);
   }
 
   replying(words: Words, title: string): void {
     this.quiet();
     this.say(words("replying", { title }));
-    this.timer = setInterval(() => this.say(words("still_replying", { title })), STILL);
+    this.#timer = setInterval(() => this.say(words("still_replying", { title })), STILL);
   }
 
   /** Nothing is being written any more. */
   quiet(): void {
-    clearInterval(this.timer);
+    clearInterval(this.#timer);
   }
 }
 

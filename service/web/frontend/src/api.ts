@@ -62,12 +62,10 @@ export class Api {
   /** `base` is the service's address without a slash at its end. */
   constructor(readonly base: string) {}
 
-  async personas(): Promise<Persona[]> {
+  /** The persona of this name, or all when there is none. */
+  async personas(name: string): Promise<Persona[]> {
+    if (name) return [await this.json<Persona>(`/api/personas/${encodeURIComponent(name)}`)];
     return (await this.json<{ data: Persona[] }>("/api/personas")).data;
-  }
-
-  persona(name: string): Promise<Persona> {
-    return this.json(`/api/personas/${encodeURIComponent(name)}`);
   }
 
   begin(persona: string): Promise<Conversation> {

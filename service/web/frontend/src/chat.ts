@@ -48,13 +48,13 @@ export class Chat {
   notice: Notice | null = null;
   compare: Compare | null = null;
   readonly notes = new Map<string, RatingNote>();
-  private readonly chosen = new Map<string, string>();
-  private readonly confirmed = new Map<string, Rating | null>();
-  private readonly lives: Live[] = [];
-  private readonly outbox: Outbox;
-  private readonly leaving = new AbortController();
-  private conversation: Conversation | null;
-  private loaded: Promise<void> = Promise.resolve();
+  readonly #chosen = new Map<string, string>();
+  readonly #confirmed = new Map<string, Rating | null>();
+  readonly #lives: Live[] = [];
+  readonly #outbox: Outbox;
+  readonly #leaving = new AbortController();
+  #conversation: Conversation | null;
+  #loaded: Promise<void> = Promise.resolve();
 
   constructor(
     readonly persona: Persona,
@@ -62,129 +62,137 @@ export class Chat {
     private readonly memory: Memory,
     private readonly stage: Stage,
   ) {
-    this.conversation = memory.conversation;
-    this.outbox = new Outbox(memory.shelf, {
+    this.#conversation = memory.conversation;
+    this.#outbox = new Outbox(memory.shelf, {
       carry: ({ exchange, rating, token }) => api.rate(exchange, rating, token),
-      arrived: (word) => this.ratingArrived(word),
-      waits: (word) => this.noteRating(word, "queued"),
-      refused: (word) => this.ratingRefused(word),
+      arrived: (word) => this.#ratingArrived(word),
+      waits: (word) => this.#noteRating(word, "queued"),
+      refused: (word) => this.#ratingRefused(word),
     });
-    const stop = memory.whenTouched(() => void this.refresh());
-    const online = () => this.online();
+    const stop = memory.whenTouched(() => void this.#refresh());
+    const online = () => this.#online();
     addEventListener("online", online);
-    this.signal.addEventListener("abort", () => {
+    this.#signal.addEventListener("abort", () => {
       stop();
-      this.outbox.close();
+      this.#outbox.close();
       removeEventListener("online", online);
     });
   }
 
   get turns(): Turn[] {
-    return arrange(this.exchanges, this.chosen);
+    return arrange(this.exchanges, this.#chosen);
   }
 
   get busy(): boolean {
-    return this.lives.length > 0;
+    return this.#lives.length > 0;
   }
 
   liveOf(exchange: Exchange): Live | undefined {
-    return this.lives.find((live) => live.exchange === exchange);
+    return this.#lives.find((live) => live.exchange === exchange);
   }
 
   /** Leave the sitting. A reply that is being written goes on at the service, and is found again later. */
   leave(): void {
-    this.leaving.abort();
+    this.#leaving.abort();
   }
 
   /** Show what was said before. */
   load(): Promise<void> {
-    this.loaded = this.loadHistory();
-    return this.loaded;
+    this.#loaded = this.#loadHistory();
+    return this.#loaded;
   }
 
   /** Say something; `previous` is what it follows, and what is shown last where it is left out. False: not now. */
   async send(message: string, previous?: string | null): Promise<boolean> {
-    await this.loaded;
+    await this.#loaded;
     if (this.busy || this.loading || !message.trim()) return false;
     this.notice = this.compare = null;
     const last = this.turns.findLast(({ exchange }) => !isDead(exchange))?.exchange;
     const newest = this.exchanges.findLast((exchange) => !isDead(exchange));
     const explicit = previous === undefined && last !== newest ? last?.id : previous;
-    const exchange = this.introduce(message, previous === undefined ? (last?.id ?? null) : previous);
+    const exchange = this.#introduce(message, previous === undefined ? (last?.id ?? null) : previous);
     this.memory.pending = message;
-    void this.listen(exchange, async () => this.api.say(await this.begin(), message, explicit, this.signal), {
-      refused: (trouble) => this.sendRefused(exchange, previous, trouble),
+    void this.#listen(exchange, async () => this.api.say(await this.#begin(), message, explicit, this.#signal), {
+      refused: (trouble) => this.#sendRefused(exchange, previous, trouble),
     });
     return true;
   }
 
   /** Ask for another answer to the same message. */
   regenerate(before: Exchange): void {
-    if (this.busy || !this.conversation) return;
+    if (this.busy || !this.#conversation) return;
     this.notice = this.compare = null;
-    const { token } = this.conversation;
-    const exchange = this.introduce(before.message, before.previous);
-    void this.listen(exchange, () => this.api.regenerate(before.id, token, this.signal), {
+    const { token } = this.#conversation;
+    const exchange = this.#introduce(before.message, before.previous);
+    void this.#listen(exchange, () => this.api.regenerate(before.id, token, this.#signal), {
       refused: (trouble) => {
-        this.chosen.set(parentOf(before), keyOf(before));
-        this.fail({ trouble, about: "again", retry: () => this.regenerate(before) });
+        this.#chosen.set(parentOf(before), keyOf(before));
+        this.#fail({ trouble, about: "again", retry: () => this.regenerate(before) });
       },
     });
   }
 
   /** Turn to another reply or another wording of a message. */
   choose(exchange: Exchange): void {
-    this.chosen.set(parentOf(exchange), keyOf(exchange));
+    this.#chosen.set(parentOf(exchange), keyOf(exchange));
     this.stage.show();
   }
 
   /** Stop what is being written. */
   async stop(): Promise<void> {
-    for (const live of this.lives) {
+    for (const live of this.#lives) {
       live.stopping = true;
       if (!live.accepted) continue; // it is stopped as soon as the service has named it
       try {
-        await this.api.cancel(live.exchange.id, this.conversation!.token);
+        await this.api.cancel(live.exchange.id, this.#conversation!.token);
       } catch (error) {
-        const trouble = this.troubleOf(error);
-        if (trouble && this.lives.includes(live)) this.fail({ trouble, about: "stop", retry: () => void this.stop() });
+        const trouble = this.#troubleOf(error);
+        if (trouble && this.#lives.includes(live)) this.#fail({ trouble, about: "stop", retry: () => void this.stop() });
       }
     }
   }
 
   /** Look up what became of a reply that was lost. */
   async find(exchange: Exchange): Promise<void> {
-    if (this.busy || !this.conversation) return;
-    const { token } = this.conversation;
+    if (this.busy || !this.#conversation) return;
+    const { token } = this.#conversation;
     try {
-      Object.assign(exchange, await this.api.exchange(exchange.id, token, this.signal));
-      if (exchange.state === "open") void this.resume(exchange);
+      Object.assign(exchange, await this.api.exchange(exchange.id, token, this.#signal));
+      if (exchange.state === "open") void this.#resume(exchange);
       else this.stage.ended(exchange);
       this.stage.show();
     } catch (error) {
-      const trouble = this.troubleOf(error);
-      if (trouble) this.fail({ trouble, about: "load", retry: trouble.kind === "auth" ? null : () => void this.find(exchange) });
+      const trouble = this.#troubleOf(error);
+      if (trouble) this.#fail({ trouble, about: "load", retry: trouble.kind === "auth" ? null : () => void this.find(exchange) });
     }
   }
 
   /** Rate a reply, or take the rating back; shown at once, and taken back on the page should the service refuse it. */
   rate(exchange: Exchange, rating: Rating | null): void {
-    if (!this.conversation) return;
-    if (!this.confirmed.has(exchange.id)) this.confirmed.set(exchange.id, exchange.rating ?? null);
+    if (!this.#conversation) return;
+    if (!this.#confirmed.has(exchange.id)) this.#confirmed.set(exchange.id, exchange.rating ?? null);
     exchange.rating = rating;
     this.notes.delete(exchange.id);
     this.stage.show();
-    void this.outbox.put(exchange.id, rating, this.conversation.token);
+    void this.#outbox.put(exchange.id, rating, this.#conversation.token);
   }
 
   /** Say which of two replies is the better one; null says that they are alike. */
   async prefer(id: string | null): Promise<void> {
-    const { compare, conversation } = this;
+    const { compare } = this;
+    const conversation = this.#conversation;
     if (!compare || !conversation) return;
     const [chosen, over] = id === compare.order[1] ? [...compare.order].reverse() : compare.order;
-    await this.api.prefer(chosen, over, id === null, conversation.token);
     const exchange = this.exchanges.find((one) => one.id === chosen);
-    if (id && exchange) this.chosen.set(parentOf(exchange), keyOf(exchange));
+    if (id && exchange) this.#chosen.set(parentOf(exchange), keyOf(exchange));
+    this.endCompare();
+    try {
+      await this.api.prefer(chosen, over, id === null, conversation.token);
+      await this.#refresh(); // the choice is a rating of both
+    } catch (error) {
+      const trouble = this.#troubleOf(error);
+      if (trouble) this.#fail({ trouble, about: "load", retry: null });
+    }
   }
 
   /** No choice is asked for any more. */
@@ -195,9 +203,9 @@ export class Chat {
 
   /** Begin a new conversation; the old one stays with the service only. */
   forget(): void {
-    this.memory.conversation = this.conversation = null;
+    this.memory.conversation = this.#conversation = null;
     this.exchanges = [];
-    this.chosen.clear();
+    this.#chosen.clear();
     this.notice = this.compare = null;
     this.memory.touch();
     this.stage.show();
@@ -208,96 +216,96 @@ export class Chat {
     this.stage.show();
   }
 
-  private get signal(): AbortSignal {
-    return this.leaving.signal;
+  get #signal(): AbortSignal {
+    return this.#leaving.signal;
   }
 
-  private async loadHistory(): Promise<void> {
+  async #loadHistory(): Promise<void> {
     this.loading = true;
     this.notice = null;
     this.stage.show();
     try {
-      await this.read();
+      await this.#read();
       this.loading = false;
-      this.takeBackPending();
+      this.#takeBackPending();
     } catch (error) {
-      const trouble = this.troubleOf(error);
+      const trouble = this.#troubleOf(error);
       if (!trouble) return;
       this.loading = trouble.kind !== "auth";
       if (trouble.kind === "auth") this.forget();
-      this.fail({ trouble, about: "load", retry: trouble.kind === "auth" ? null : () => void this.load() });
-      if (trouble.kind === "auth") this.takeBackPending();
+      this.#fail({ trouble, about: "load", retry: trouble.kind === "auth" ? null : () => void this.load() });
+      if (trouble.kind === "auth") this.#takeBackPending();
     }
     this.stage.show();
-    void this.outbox.empty();
+    void this.#outbox.empty();
   }
 
   /** Another tab did something. */
-  private async refresh(): Promise<void> {
+  async #refresh(): Promise<void> {
     if (this.busy) return;
-    this.conversation = this.memory.conversation;
-    await this.read().catch(() => {});
+    this.#conversation = this.memory.conversation;
+    await this.#read().catch(() => {});
     this.stage.show();
   }
 
-  private async read(): Promise<void> {
-    const known = this.conversation ? await this.api.exchanges(this.conversation, this.signal) : [];
-    const waiting = new Map(this.outbox.words.map((word) => [word.exchange, word]));
+  async #read(): Promise<void> {
+    const known = this.#conversation ? await this.api.exchanges(this.#conversation, this.#signal) : [];
+    const waiting = new Map(this.#outbox.words.map((word) => [word.exchange, word]));
     this.exchanges = known.map((exchange) => {
       const word = waiting.get(exchange.id);
       const key = this.exchanges.find(({ id }) => id === exchange.id)?.key;
       return { ...exchange, key, rating: word ? word.rating : exchange.rating };
     });
-    for (const exchange of this.exchanges) if (exchange.state === "open") void this.resume(exchange);
+    for (const exchange of this.exchanges) if (exchange.state === "open") void this.#resume(exchange);
   }
 
   /** A message that was under way when the page was left, and never reached the service, is a draft again. */
-  private takeBackPending(): void {
+  #takeBackPending(): void {
     const { pending } = this.memory;
     this.memory.pending = "";
     if (pending && this.exchanges.at(-1)?.message !== pending) this.stage.putBack(pending);
   }
 
   /** The conversation, begun where there is none, by one tab only. */
-  private begin(): Promise<Conversation> {
-    if (this.conversation) return Promise.resolve(this.conversation);
+  #begin(): Promise<Conversation> {
+    if (this.#conversation) return Promise.resolve(this.#conversation);
     return this.memory.alone(async () => {
       const { id, token } = this.memory.conversation ?? (await this.api.begin(this.persona.name));
-      this.conversation = this.memory.conversation = { id, token };
-      return this.conversation;
+      this.#conversation = this.memory.conversation = { id, token };
+      return this.#conversation;
     });
   }
 
-  private introduce(message: string, previous: string | null): Exchange {
+  #introduce(message: string, previous: string | null): Exchange {
     const key = `new-${Date.now()}-${Math.random()}`;
     const created_at = new Date().toISOString();
     const exchange: Exchange = { id: key, key, previous, message, reply: "", state: "open", error: null, created_at };
     this.exchanges = [...this.exchanges, exchange];
-    this.chosen.set(parentOf(exchange), key);
+    this.#chosen.set(parentOf(exchange), key);
     return exchange;
   }
 
-  private resume(exchange: Exchange): Promise<void> {
+  #resume(exchange: Exchange): Promise<void> {
     exchange.reply = "";
-    return this.listen(exchange, () => this.api.resume(exchange.id, 0, this.conversation!.token, this.signal), {});
+    return this.#listen(exchange, () => this.api.resume(exchange.id, 0, this.#conversation!.token, this.#signal), {});
   }
 
-  private async listen(exchange: Exchange, open: () => Promise<Response>, on: { refused?: (trouble: Trouble) => void }): Promise<void> {
+  async #listen(exchange: Exchange, open: () => Promise<Response>, on: { refused?: (trouble: Trouble) => void }): Promise<void> {
     const live: Live = { exchange, accepted: !on.refused, stopping: false, dropped: false };
-    this.lives.push(live);
+    this.#lives.push(live);
     this.stage.began(exchange);
     this.stage.show();
     try {
       const source = {
         open,
-        resume: (id: string, last: number) => this.api.resume(id, last, this.conversation!.token, this.signal),
-        dropped: () => this.drop(live),
-        signal: this.signal,
+        resume: (id: string, last: number) => this.api.resume(id, last, this.#conversation!.token, this.#signal),
+        dropped: () => this.#drop(live),
+        signal: this.#signal,
       };
-      for await (const event of follow(live.accepted ? exchange.id : null, source)) this.take(live, event);
+      for await (const event of follow(live.accepted ? exchange.id : null, source)) this.#take(live, event);
     } catch (error) {
-      this.end(live);
-      const trouble = this.troubleOf(error);
+      this.#end(live);
+      const trouble = this.#troubleOf(error);
       if (!trouble) return;
       if (live.accepted) await this.find(exchange);
       else {
@@ -307,11 +315,11 @@ export class Chat {
     }
   }
 
-  private take(live: Live, { name, data }: StreamEvent): void {
+  #take(live: Live, { name, data }: StreamEvent): void {
     const { exchange } = live;
     const changed = live.dropped || !exchange.reply;
     live.dropped = false;
-    if (name === "exchange") this.accept(live, data);
+    if (name === "exchange") this.#accept(live, data);
     if (name === "delta") {
       exchange.reply += data.text;
       this.stage.wrote(exchange);
@@ -319,7 +327,7 @@ export class Chat {
     if (name === "done" || name === "error") {
       exchange.state = data.state ?? "failed";
       exchange.error = data.error?.code ?? null;
-      this.end(live);
+      this.#end(live);
       this.memory.touch();
       this.stage.ended(exchange);
       if (name === "error") this.stage.failed(new Trouble("model", null, "", exchange.error ?? ""));
@@ -328,7 +336,7 @@ export class Chat {
   }
 
   /** The service has the message: it is no longer the page's to keep. */
-  private accept(live: Live, data: StreamEvent["data"]): void {
+  #accept(live: Live, data: StreamEvent["data"]): void {
     const { exchange } = live;
     exchange.card = data.card ?? exchange.card;
     if (live.accepted) return;
@@ -337,39 +345,39 @@ export class Chat {
     this.memory.pending = "";
     this.memory.touch();
     this.stage.took(exchange);
-    if (data.compare) this.beside(exchange, data.compare);
+    if (data.compare) this.#beside(exchange, data.compare);
     if (live.stopping) void this.stop();
   }
 
   /** The service writes a second reply to the same message, to choose from. */
-  private beside(exchange: Exchange, compare: Compare): void {
+  #beside(exchange: Exchange, compare: Compare): void {
     const other: Exchange = { ...exchange, id: compare.other, key: undefined, reply: "", card: null };
     this.exchanges = [...this.exchanges, other];
     this.compare = compare;
-    void this.resume(other);
+    void this.#resume(other);
   }
 
-  private drop(live: Live): void {
+  #drop(live: Live): void {
     live.dropped = true;
     this.stage.show();
   }
 
-  private end(live: Live): void {
-    this.lives.splice(this.lives.indexOf(live), 1);
+  #end(live: Live): void {
+    this.#lives.splice(this.#lives.indexOf(live), 1);
   }
 
-  private sendRefused(exchange: Exchange, previous: string | null | undefined, trouble: Trouble): void {
+  #sendRefused(exchange: Exchange, previous: string | null | undefined, trouble: Trouble): void {
     this.memory.pending = "";
     this.stage.putBack(exchange.message);
-    const retry = trouble.passing ? () => void this.sendAgain(exchange.message, previous, trouble) : null;
-    this.fail({ trouble, about: "send", retry });
+    const retry = trouble.passing ? () => void this.#sendAgain(exchange.message, previous, trouble) : null;
+    this.#fail({ trouble, about: "send", retry });
   }
 
   /** Send it again; but when the service was not reached, look first whether it took the message after all. */
-  private async sendAgain(message: string, previous: string | null | undefined, trouble: Trouble): Promise<void> {
+  async #sendAgain(message: string, previous: string | null | undefined, trouble: Trouble): Promise<void> {
     const known = new Set(this.exchanges.map(({ id }) => id));
     if (trouble.kind === "unreachable" || trouble.kind === "offline") {
-      await this.refresh();
+      await this.#refresh();
       const newest = this.exchanges.at(-1);
       if (newest && newest.message === message && !known.has(newest.id)) {
         this.notice = null;
@@ -380,26 +388,26 @@ export class Chat {
     await this.send(message, previous);
   }
 
-  private online(): void {
-    void this.outbox.empty();
+  #online(): void {
+    void this.#outbox.empty();
     if (this.notice?.trouble.kind !== "offline") return;
     if (this.notice.about === "send") this.notice = { ...this.notice, trouble: new Trouble("unreachable") };
     else this.notice.retry?.();
     this.stage.show();
   }
 
-  private ratingArrived({ exchange, rating }: Word): void {
-    this.confirmed.set(exchange, rating);
-    this.noteRating({ exchange }, "saved");
+  #ratingArrived({ exchange, rating }: Word): void {
+    this.#confirmed.set(exchange, rating);
+    this.#noteRating({ exchange }, "saved");
   }
 
-  private ratingRefused({ exchange }: Word): void {
+  #ratingRefused({ exchange }: Word): void {
     const found = this.exchanges.find(({ id }) => id === exchange);
-    if (found && this.confirmed.has(exchange)) found.rating = this.confirmed.get(exchange) ?? null;
-    this.noteRating({ exchange }, "refused");
+    if (found && this.#confirmed.has(exchange)) found.rating = this.#confirmed.get(exchange) ?? null;
+    this.#noteRating({ exchange }, "refused");
   }
 
-  private noteRating({ exchange }: Pick<Word, "exchange">, note: RatingNote): void {
+  #noteRating({ exchange }: Pick<Word, "exchange">, note: RatingNote): void {
     const found = this.exchanges.find(({ id }) => id === exchange);
     if (!found) return;
     this.notes.set(exchange, note);
@@ -407,15 +415,15 @@ export class Chat {
     this.stage.show();
   }
 
-  private fail(notice: Notice): void {
+  #fail(notice: Notice): void {
     this.notice = notice;
     this.stage.failed(notice.trouble);
     this.stage.show();
   }
 
   /** What went wrong; null when it is only that the sitting was left. */
-  private troubleOf(error: unknown): Trouble | null {
-    if (this.signal.aborted) return null;
+  #troubleOf(error: unknown): Trouble | null {
+    if (this.#signal.aborted) return null;
     return error instanceof Trouble ? error : new Trouble("unknown", null, "", String(error));
   }
 }

@@ -1,30 +1,20 @@
 // What is done to a block of code once it is finished: a button to copy it, and colours, loaded when they are first wanted.
 
-import { sanitise } from "./markdown";
+import type { CodeTools } from "./scene";
 
-export interface Highlighter {
-  /** The code as HTML; null when the language is not known. */
-  highlight(code: string, language: string): string | null;
-}
-
-interface Tools {
-  /** What the button says. */
-  label(): string;
-  copy(text: string): void;
-  highlighter(): Promise<Highlighter>;
-}
+const MOST = 20_000; // characters; colours for more would be felt
 
 /** Dress the blocks of code among these nodes. */
-export function dressCode(nodes: ChildNode[], tools: Tools): void {
+export function dressCode(nodes: ChildNode[], tools: CodeTools): void {
   for (const node of nodes) {
     if (!(node instanceof Element)) continue;
     for (const pre of node.localName === "pre" ? [node] : node.querySelectorAll("pre")) dress(pre, tools);
   }
 }
 
-function dress(pre: Element, tools: Tools): void {
+function dress(pre: Element, tools: CodeTools): void {
   const code = pre.firstElementChild;
-  if (!code) return;
+  if (!code || pre.parentElement?.className === "code") return;
   const text = code.textContent ?? "";
   const button = document.createElement("button");
   button.type = "button";
@@ -36,13 +26,13 @@ function dress(pre: Element, tools: Tools): void {
   pre.replaceWith(frame);
   frame.append(pre, button);
   const language = /language-(\S+)/.exec(code.className)?.[1];
-  if (language && text.length < 20_000) void colour(code, text, language, tools);
+  if (language && text.length < MOST) void colour(code, text, language, tools);
 }
 
-async function colour(code: Element, text: string, language: string, tools: Tools): Promise<void> {
+async function colour(code: Element, text: string, language: string, { highlight, clean }: CodeTools): Promise<void> {
   try {
-    const html = (await tools.highlighter()).highlight(text, language);
-    if (html) code.innerHTML = sanitise(html);
+    const html = await highlight(text, language);
+    if (html) code.innerHTML = clean(html);
   } catch {
     // Without colours it reads as well.
   }

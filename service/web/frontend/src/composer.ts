@@ -1,8 +1,7 @@
 // Where a message is written: grows with it, sends on Enter, and never loses it.
 
-import { html, type ReactiveControllerHost } from "lit";
-import { live } from "lit/directives/live.js";
-import { icons } from "./icons";
+import { html } from "lit-html";
+import { send, stop as square } from "./icons";
 import type { Memory } from "./memory";
 import type { Words } from "./words";
 
@@ -12,28 +11,28 @@ export function isComposing(event: KeyboardEvent): boolean {
 }
 
 export class Composer {
-  private memory: Memory | null = null;
-  private value = "";
+  #memory: Memory | null = null;
+  #value = "";
 
   constructor(
-    private readonly host: ReactiveControllerHost,
+    private readonly changedText: () => void,
     private readonly send: (message: string) => void,
     private readonly area: () => HTMLTextAreaElement | null,
   ) {}
 
   get text(): string {
-    return this.value.trim();
+    return this.#value.trim();
   }
 
   set text(value: string) {
-    this.value = value;
-    if (this.memory) this.memory.draft = value;
-    this.host.requestUpdate();
+    this.#value = value;
+    if (this.#memory) this.#memory.draft = value;
+    this.changedText();
   }
 
   /** Go on with the draft that this memory holds. */
   open(memory: Memory): void {
-    this.memory = memory;
+    this.#memory = memory;
     this.text = memory.draft;
   }
 
@@ -52,30 +51,36 @@ export class Composer {
     if (matchMedia("(pointer: fine)").matches) this.area()?.focus({ preventScroll: true });
   }
 
+  /** Bring the text into the text area, where it is not already. */
+  drew(): void {
+    const area = this.area();
+    if (area && area.value !== this.#value) area.value = this.#value;
+  }
+
   render(words: Words, title: string, busy: boolean, stop: () => void) {
     const label = words("message", { title });
     const button = busy
-      ? html`<button class="round stop" type="button" aria-label=${words("stop")} title=${words("stop")} @click=${stop}>${icons.stop}</button>`
+      ? html`<button class="round stop" type="button" aria-label=${words("stop")} title=${words("stop")} @click=${stop}>${square()}</button>`
       : html`<button class="round" type="submit" part="send" ?disabled=${!this.text} aria-label=${words("send")} title=${words("send")}>
-          ${icons.send}</button>`;
-    return html`<form class="composer" part="composer" @submit=${this.submit}>
+          ${send()}</button>`;
+    return html`<form class="composer" part="composer" @submit=${this.#submit}>
       <textarea id="draft" rows="1" dir="auto" autocomplete="off" enterkeyhint="send" aria-label=${label}
-        placeholder=${words("placeholder", { title })} .value=${live(this.value)} @input=${this.changed} @keydown=${this.pressed}></textarea>
+        placeholder=${words("placeholder", { title })} @input=${this.#changed} @keydown=${this.#pressed}></textarea>
       ${button}
     </form>`;
   }
 
-  private readonly changed = (event: Event) => {
+  readonly #changed = (event: Event) => {
     this.text = (event.target as HTMLTextAreaElement).value;
   };
 
-  private readonly submit = (event: Event) => {
+  readonly #submit = (event: Event) => {
     event.preventDefault();
     if (this.text) this.send(this.text);
   };
 
-  private readonly pressed = (event: KeyboardEvent) => {
-    if (event.key === "Enter" && !event.shiftKey && !isComposing(event)) this.submit(event);
+  readonly #pressed = (event: KeyboardEvent) => {
+    if (event.key === "Enter" && !event.shiftKey && !isComposing(event)) this.#submit(event);
   };
 }
 

@@ -1,27 +1,25 @@
 // `<attune-chat>`: puts the parts together. Read this one first; `chat.ts` tells what happens, `message.ts` how it looks.
 
-import { LitElement, html, nothing, unsafeCSS, type PropertyValues } from "lit";
-import { repeat } from "lit/directives/repeat.js";
+import { html, nothing, svg } from "lit-html";
 import { Announcer } from "./announcer";
 import { Api, Trouble } from "./api";
 import { Chat, type Stage } from "./chat";
-import { dressCode, type Highlighter } from "./code";
 import { Composer, fit } from "./composer";
-import type { Extras } from "./extras";
 import { End } from "./follow";
-import { icons } from "./icons";
+import { down } from "./icons";
+import { sanitise } from "./markdown";
 import { Memory, Shelf } from "./memory";
-import { turnView } from "./message";
+import { turnView, waiting } from "./message";
 import { noticeOf, remindedAt } from "./notice";
 import { Replies } from "./reply";
-import type { Scene } from "./scene";
+import type { CodeTools, Extras, Scene } from "./scene";
 import { head, launcher, welcome } from "./shell";
-import { copyText, cover, fitViewport } from "./surroundings";
+import { cover, fitViewport } from "./surroundings";
 import theme from "./theme.css";
-import { keyOf } from "./thread";
-import { sureView, troubleView } from "./trouble";
+import { troubleView } from "./trouble";
 import type { Exchange, Persona } from "./types";
-import { fetchLanguage, languageOf, type Language } from "./words";
+import { View } from "./view";
+import { english, fetchLanguage, languageOf, type Language, type Words } from "./words";
 
 const NARROW = matchMedia("(max-width: 560px)");
 const COPIED = 2_000; // milliseconds for which a copy is confirmed
@@ -29,443 +27,443 @@ const COPIED = 2_000; // milliseconds for which a copy is confirmed
 /** Where `widget.js` came from: the service's address, unless `src` names another. */
 export const home = { address: location.origin };
 
-export class AttuneChat extends LitElement {
-  static override styles = unsafeCSS(theme);
-  static override properties = {
-    persona: {},
-    src: {},
-    mode: { reflect: true },
-    theme: {},
-    lang: {},
-    position: { reflect: true },
-    opened: { type: Boolean, attribute: "open", reflect: true },
+export class AttuneChat extends View {
+  static readonly observedAttributes = ["persona", "src", "mode", "theme", "lang", "position", "open"];
+  /** What the parts that are loaded later draw with. */
+  static readonly kit = { html, svg, nothing };
+
+  #chat: Chat | null = null;
+  #personas: Persona[] = [];
+  #fault: Trouble | null = null;
+  #language: Language | null = null;
+  #extras: Extras | null = null;
+  #undressed: ChildNode[] = [];
+  #editing: string | null = null;
+  #about: string | null = null;
+  #copied: string | null = null;
+  #sure = true;
+  #unread = false;
+  #entering = 0;
+  #patience: { trouble: Trouble; until: number } | null = null;
+  #end: End | null = null;
+  #uncover: (() => void)[] = [];
+  #shelf = new Shelf("");
+  readonly #lazy: Partial<Record<keyof typeof PARTS, Promise<any>>> = {};
+  readonly #announcer = new Announcer(() => this.find("#status"));
+  readonly #composer = new Composer(() => this.redraw(), (text) => void this.send(text), () => this.find("#draft"));
+  readonly #replies = new Replies((nodes) => (this.#extras ? this.#extras.dressCode(nodes, this.#code) : this.#undressed.push(...nodes)));
+  readonly #code: CodeTools = {
+    label: () => this.#words("copy_code"),
+    copy: (text) => void this.#copy(text),
+    highlight: async (code, language) => (await this.#load("highlight")).highlight(code, language),
+    clean: sanitise,
   };
 
-  declare persona: string;
-  declare src: string;
-  declare mode: "launcher" | "inline" | "page";
-  declare theme: "auto" | "light" | "dark";
-  declare lang: string;
-  declare position: "start" | "end";
-  declare opened: boolean;
-
-  private chat: Chat | null = null;
-  private personas: Persona[] = [];
-  private fault: Trouble | null = null;
-  private language: Language | null = null;
-  private extras: Extras | null = null;
-  private lazy: Partial<Record<keyof typeof PARTS, Promise<any>>> = {};
-  private editing: string | null = null;
-  private about: string | null = null;
-  private copied: string | null = null;
-  private sure = true;
-  private unread = false;
-  private entering = 0;
-  private patience: { trouble: Trouble; until: number } | null = null;
-  private end: End | null = null;
-  private uncover: (() => void)[] = [];
-  private readonly announcer = new Announcer(() => this.find("#status"));
-  private readonly composer = new Composer(this, (text) => void this.send(text), () => this.find("#draft"));
-  private readonly replies = new Replies((nodes) =>
-    dressCode(nodes, {
-      label: () => this.say("copy_code"),
-      copy: (text) => void this.copy(text),
-      highlighter: () => this.load("highlight").then((part) => part.highlighter as Highlighter),
-    }),
-  );
-
   constructor() {
-    super();
-    this.persona = this.src = this.lang = "";
-    this.mode = "launcher";
-    this.theme = "auto";
-    this.position = "end";
-    this.opened = false;
+    super(theme);
   }
 
-  // What a host page may call.
+  // What a host page may set and call.
+
+  get persona(): string {
+    return this.getAttribute("persona") ?? "";
+  }
+
+  set persona(name: string) {
+    this.setAttribute("persona", name);
+  }
+
+  get opened(): boolean {
+    return this.hasAttribute("open");
+  }
 
   open(): void {
-    this.opened = true;
+    this.toggleAttribute("open", true);
   }
 
   close(): void {
-    this.opened = false;
+    this.toggleAttribute("open", false);
   }
 
   toggle(): void {
-    this.opened = !this.opened;
+    this.toggleAttribute("open");
   }
 
   /** Say something as the visitor; false when it cannot be said now, and then it is in the composer. */
   async send(text: string, previous?: string | null): Promise<boolean> {
     this.open();
-    await this.updateComplete;
+    await this.drawn;
+    const chat = this.#chat;
     const message = text.trim();
-    const { chat } = this;
     if (!chat || chat.busy || chat.loading) {
-      this.composer.putBack(message);
+      this.#composer.putBack(message);
       return false;
     }
-    this.sure = true;
-    this.about = null;
-    this.composer.take(message);
-    this.composer.focus();
+    this.#sure = true;
+    this.#about = null;
+    this.#composer.take(message);
+    this.#composer.focus();
     return chat.send(message, previous);
   }
 
   /** Begin a new conversation. */
   reset(): void {
-    if (!this.chat) return;
-    this.chat.forget();
-    this.sit(this.chat.persona);
-    this.composer.focus();
+    if (!this.#chat) return;
+    this.#chat.forget();
+    this.#sit(this.#chat.persona);
+    this.#composer.focus();
   }
 
   // What becomes of it on the page.
 
-  override connectedCallback(): void {
-    super.connectedCallback();
-    NARROW.addEventListener("change", this.covering);
-    if (this.hasUpdated) void this.enter();
+  connectedCallback(): void {
+    if (!this.hasAttribute("mode")) this.setAttribute("mode", "launcher");
+    NARROW.addEventListener("change", this.#cover);
+    void this.#learn();
+    this.#enter();
+    this.#cover();
   }
 
-  override disconnectedCallback(): void {
-    super.disconnectedCallback();
-    NARROW.removeEventListener("change", this.covering);
-    this.leave();
-    this.covering();
+  disconnectedCallback(): void {
+    NARROW.removeEventListener("change", this.#cover);
+    this.#leave();
+    this.#cover();
   }
 
-  protected override willUpdate(changed: PropertyValues<this>): void {
-    if (changed.has("lang") || changed.has("src") || !this.language) void this.learn();
-    const shown = this.mode !== "launcher" || this.opened;
-    const elsewhere = this.chat && (changed.has("persona") || changed.has("src"));
-    if (elsewhere) this.leave();
-    if (shown && !this.chat && !this.fault && !this.entering) void this.enter();
+  attributeChangedCallback(name: string, old: string | null, now: string | null): void {
+    if (old === now || !this.isConnected) return;
+    if (name === "lang" || name === "src") void this.#learn();
+    if (name === "persona" || name === "src") this.#leave();
+    this.#enter();
+    this.redraw();
+    if (name === "open" && (old === null) !== (now === null)) void this.drawn.then(() => this.#turned());
   }
 
-  protected override updated(changed: PropertyValues<this>): void {
-    const log = this.find<HTMLElement>("#log");
-    if (log && !this.end) this.end = new End(log, log.firstElementChild as HTMLElement, () => this.requestUpdate());
-    fit(this.renderRoot.querySelectorAll("textarea"));
-    if (!changed.has("opened") && !changed.has("mode")) return;
-    this.covering();
-    if (changed.get("opened") === undefined && !this.opened) return;
-    this.unread &&= !this.opened;
-    if (this.opened) this.enterFocus();
-    else if (this.contains(document.activeElement) || document.activeElement === document.body) this.find<HTMLElement>("#launcher")?.focus();
-    this.tell(this.opened ? "open" : "close");
-  }
-
-  protected override render() {
-    const { language, mode, opened } = this;
+  protected override template() {
+    const language = this.#language;
     if (!language) return nothing;
-    const scheme = { light: "light", dark: "dark" }[this.theme as string] ?? "auto";
-    const modal = mode === "launcher" && NARROW.matches;
-    return html`<div class="root ${scheme}" dir=${language.dir} part="root" @keydown=${this.keys}>
-      ${mode === "launcher"
-        ? html`<div id="window" class="window" part="window" role="dialog" aria-labelledby="title" aria-modal=${modal} tabindex="-1" ?hidden=${!opened}>
-              ${this.chat || opened ? this.inside(language) : nothing}
-            </div>
-            ${launcher(language.words, opened, this.unread, () => this.toggle())}`
-        : html`<section class="window" part="window" aria-labelledby="title">${this.inside(language)}</section>`}
+    const { opened } = this;
+    const launched = this.#launched;
+    const theme = this.getAttribute("theme");
+    const modal = launched && NARROW.matches;
+    const window = launched
+      ? html`<div id="window" class="window" part="window" role="dialog" aria-labelledby="title" aria-modal=${modal} tabindex="-1" ?hidden=${!opened}>
+            ${opened || this.#chat ? this.#content(language.words) : nothing}</div>
+          ${launcher(language.words, opened, this.#unread, () => this.toggle())}`
+      : html`<section class="window" part="window" aria-labelledby="title">${this.#content(language.words)}</section>`;
+    return html`<div class="root ${theme === "light" || theme === "dark" ? theme : ""}" dir=${language.dir} @keydown=${this.#keys}>
+      ${window}
       <div id="status" class="unseen" role="status" aria-live="polite"></div>
     </div>`;
   }
 
-  private inside(language: Language) {
-    const { chat } = this;
-    const { words } = language;
-    const scene = chat && this.scene(chat, language);
+  protected override drew(): void {
+    const log = this.find("#log");
+    if (log && !this.#end) this.#end = new End(log, log.firstElementChild as HTMLElement, () => this.redraw());
+    this.#composer.drew();
+    fit(this.inside.querySelectorAll("textarea"));
+  }
+
+  #content(words: Words) {
+    const chat = this.#chat;
+    const title = this.#title;
+    const anew = chat?.exchanges.length ? () => this.#ask(false) : null;
+    const chooser = chat && this.#personas.length > 1 ? this.#extras?.chooser(words, this.#personas, chat.persona, (one) => this.#turnTo(one)) : nothing;
     return html`
-      ${head(words, {
-        title: chat?.persona.title ?? "",
-        personas: this.persona ? [] : this.personas,
-        current: chat?.persona.name ?? "",
-        choose: (persona) => this.turnTo(persona),
-        anew: chat?.exchanges.length ? () => this.ask(false) : null,
-        close: this.mode === "launcher" ? () => this.close() : null,
-      })}
+      ${head(words, title, chooser, anew, this.#launched ? () => this.close() : null)}
       <div class="main">
-        <div id="log" role="log" aria-live="off" tabindex="0" aria-busy=${Boolean(chat?.busy)}
-          aria-label=${words("conversation", { title: this.name })}>
-          <div class="column content">${scene ? this.conversation(scene) : this.fault ? nothing : this.waiting(words)}</div>
+        <div id="log" role="log" aria-live="off" tabindex="0" aria-busy=${Boolean(chat?.busy)} aria-label=${words("conversation", { title })}>
+          <div class="column content">${chat ? this.#conversation(chat, words) : this.#fault ? nothing : waiting(words("loading"))}</div>
         </div>
-        <button type="button" class="jump" part="jump" ?hidden=${!this.end || this.end.following} @click=${this.jump}>${icons.down}${words("jump")}</button>
+        <button type="button" class="jump" ?hidden=${!this.#end || this.#end.following} @click=${this.#jump}>${down()}${words("jump")}</button>
       </div>
       <footer class="foot" part="footer"><div class="column">
-        ${this.trouble(scene, words)}
-        ${chat ? this.composer.render(words, this.name, chat.busy, () => void chat.stop()) : nothing}
-        <slot name="footer"><p class="disclosure">${chat ? words("foot") : nothing}</p></slot>
+        ${this.#notice(words, title)}
+        ${chat ? this.#composer.render(words, title, chat.busy, () => void chat.stop()) : nothing}
+        <slot name="footer">${chat ? html`<p class="disclosure">${words("foot")}</p>` : nothing}</slot>
       </div></footer>`;
   }
 
-  private conversation(scene: Scene) {
-    const { chat, words, title, persona } = scene;
+  #conversation(chat: Chat, words: Words) {
+    const scene = this.#scene(chat);
     const { turns } = chat;
-    const { start, hours } = noticeOf(persona);
-    if (turns.length === 0) return chat.loading ? (chat.notice ? nothing : this.waiting(words)) : welcome(scene, start);
+    const { title } = scene;
+    const { start, hours } = noticeOf(chat.persona);
+    if (turns.length === 0) return !chat.loading ? welcome(scene, start) : chat.notice ? nothing : waiting(words("loading"));
+    void this.#loadExtras();
     const reminded = remindedAt(turns.map(({ exchange }) => exchange), hours);
-    return html`
-      ${start ? html`<p class="ai">${words("notice", { title })}</p>` : nothing}
-      ${repeat(turns, ({ exchange }) => keyOf(exchange), (turn, index) => html`
-        ${reminded.has(turn.exchange) ? html`<p class="ai">${words("notice_again", { title })}</p>` : nothing}
-        ${turnView(scene, turn, index === turns.length - 1)}`)}`;
+    const notice = (key: "notice" | "notice_again") => html`<p class="ai">${words(key, { title })}</p>`;
+    return html`${start ? notice("notice") : nothing}
+      ${turns.map((turn, index) => html`${reminded.has(turn.exchange) ? notice("notice_again") : nothing}${turnView(scene, turn, index === turns.length - 1)}`)}`;
   }
 
-  private waiting(words: Language["words"]) {
-    return html`<p class="state waiting alone"><i></i><i></i><i></i><span>${words("loading")}</span></p>`;
-  }
-
-  private trouble(scene: Scene | null, words: Language["words"]) {
-    const { fault, chat } = this;
+  #notice(words: Words, title: string) {
+    const chat = this.#chat;
+    const fault = this.#fault;
     if (fault) {
-      const retry = fault.passing ? () => this.again() : null;
-      const bare = { words, title: this.name, chat: { exchanges: [] } } as unknown as Scene;
-      return troubleView(bare, { trouble: fault, about: "load", retry }, this.left(fault));
+      const retry = fault.passing ? () => this.#again() : null;
+      return troubleView(words, title, { trouble: fault, about: "load", retry }, this.#left(fault), null);
     }
-    if (scene && !this.sure) return sureView(scene, () => this.reset(), () => this.ask(true));
-    return scene && chat?.notice ? troubleView(scene, chat.notice, this.left(chat.notice.trouble)) : nothing;
+    if (chat && !this.#sure) return this.#extras?.sure(this.#scene(chat), () => this.#ask(true));
+    if (!chat?.notice) return nothing;
+    const { trouble } = chat.notice;
+    return troubleView(words, title, chat.notice, this.#left(trouble), chat.exchanges.length ? () => this.reset() : null);
   }
 
-  private scene(chat: Chat, language: Language): Scene {
-    const { editing, about, copied, extras, replies } = this;
+  #scene(chat: Chat): Scene {
+    const language = this.#language!;
     return {
-      chat, language, editing, about, copied, extras, replies,
+      chat,
+      language,
+      words: language.words,
       persona: chat.persona,
       title: chat.persona.title,
-      words: language.words,
+      replies: this.#replies,
+      editing: this.#editing,
+      about: this.#about,
+      copied: this.#copied,
+      extras: this.#extras,
       reset: () => this.reset(),
-      edit: (exchange) => this.edit(exchange),
-      tell: (exchange, focus) => void this.showPanel(exchange, focus),
-      copy: (exchange) => void this.copy(exchange.reply, exchange.id),
-      rate: (exchange, rating) => chat.rate(exchange, rating),
+      choose: (exchange) => {
+        this.#editing = this.#about = null;
+        chat.choose(exchange);
+      },
+      edit: (exchange) => this.#edit(exchange),
+      tell: (exchange, focus) => void this.#showPanel(exchange, focus),
+      copy: ({ reply, id }) => void this.#copy(reply, id),
       send: (message, previous) => void this.send(message, previous),
-      load: () => void this.loadExtras(),
     };
   }
 
   /** What a sitting tells, and what comes of it. */
-  private stage(): Stage {
-    const title = () => this.name;
-    return {
-      show: () => this.requestUpdate(),
-      wrote: (exchange) => void this.replies.of(exchange),
-      began: () => {
-        this.announcer.replying(this.say, title());
-        if (this.chat?.compare) void this.loadExtras();
-        void this.updateComplete.then(() => this.end?.go());
-      },
-      ended: (exchange) => {
-        const { state, id, reply: text } = exchange;
-        this.announcer.quiet();
-        if (state === "complete") this.announcer.say(this.say("replied", { title: title() }), this.replies.textOf(exchange));
-        else this.announcer.say(this.say(state === "cancelled" ? "stopped" : "failed", { title: title() }));
-        this.unread = this.mode === "launcher" && !this.opened;
-        this.tell("message", { role: "assistant", id, text, state });
-      },
-      took: ({ id, message: text }) => {
-        this.composer.take(text);
-        this.tell("message", { role: "user", id, text });
-      },
-      rated: ({ id, rating }, note) => {
-        if (note === "queued") this.announcer.say(this.say("queued"));
-        if (note === "saved") this.announcer.say(this.say(rating ? (rating.rating === "up" ? "rated_good" : "rated_bad") : "withdrawn"));
-        this.tell("rating", { id, rating: rating ?? null, note });
-      },
-      failed: ({ kind, code, reference }) => {
-        this.announcer.quiet();
-        this.tell("error", { kind, code, reference });
-      },
-      putBack: (message) => this.composer.putBack(message),
+  readonly #stage: Stage = {
+    show: () => this.redraw(),
+    wrote: (exchange) => void this.#replies.of(exchange),
+    began: () => {
+      this.#announcer.replying(this.#words, this.#title);
+      this.redraw();
+      void this.drawn.then(() => this.#end?.go());
+    },
+    ended: (exchange) => {
+      const { state, id, reply: text } = exchange;
+      const said = { title: this.#title };
+      this.#announcer.quiet();
+      if (state === "complete") this.#announcer.say(this.#words("replied", said), this.#replies.textOf(exchange));
+      else this.#announcer.say(this.#words(state === "cancelled" ? "stopped" : "failed", said));
+      this.#unread = this.#launched && !this.opened;
+      this.#tell("message", { role: "assistant", id, text, state });
+    },
+    took: ({ id, message: text }) => {
+      this.#composer.take(text);
+      this.#tell("message", { role: "user", id, text });
+    },
+    rated: ({ id, rating = null }, note) => {
+      if (note === "saved") this.#announcer.say(this.#words(rating ? (rating.rating === "up" ? "rated_good" : "rated_bad") : "withdrawn"));
+      if (note === "queued") this.#announcer.say(this.#words("queued"));
+      this.#tell("rating", { id, rating, note });
+    },
+    failed: ({ kind, code, reference }) => {
+      this.#announcer.quiet();
+      this.#tell("error", { kind, code, reference });
+    },
+    putBack: (message) => this.#composer.putBack(message),
+  };
+
+  /** Begin to talk, once there is something to be seen of it. */
+  #enter(): void {
+    if (this.#chat || this.#fault || this.#entering || (this.#launched && !this.opened)) return;
+    const mine = (this.#entering = Math.random());
+    this.#shelf = new Shelf(`attune ${this.#address} `);
+    const api = new Api(this.#address);
+    const failed = (error: unknown) => {
+      this.#fault = error instanceof Trouble ? error : new Trouble("unknown");
+      this.#tell("error", { kind: this.#fault.kind });
     };
+    const found = (personas: Persona[]) => {
+      this.#personas = personas;
+      const wanted = this.#shelf.read("persona");
+      const persona = personas.find(({ name }) => name === wanted) ?? personas[0];
+      if (!persona) return failed(new Trouble("persona"));
+      if (personas.length > 1) void this.#loadExtras();
+      this.#sit(persona);
+    };
+    api
+      .personas(this.persona)
+      .then((personas) => mine === this.#entering && found(personas), (error) => mine === this.#entering && failed(error))
+      .finally(() => {
+        if (mine === this.#entering) this.#entering = 0;
+        this.redraw();
+      });
   }
 
-  /** Find out who there is to talk with. */
-  private async enter(): Promise<void> {
-    const mine = ++this.entering;
-    const api = new Api(this.address);
-    try {
-      this.personas = this.persona ? [await api.persona(this.persona)] : await api.personas();
-    } catch (error) {
-      if (mine === this.entering) this.fault = error instanceof Trouble ? error : new Trouble("unknown");
-    }
-    if (mine !== this.entering) return;
-    this.entering = 0;
-    const wanted = this.shelf.read("persona");
-    const persona = this.personas.find(({ name }) => name === wanted) ?? this.personas[0];
-    if (persona && !this.fault) this.sit(persona);
-    else this.fault ??= new Trouble("persona");
-    if (this.fault) this.tell("error", { kind: this.fault.kind });
-    this.requestUpdate();
-  }
-
-  private sit(persona: Persona): void {
-    this.chat?.leave();
-    this.announcer.quiet();
-    const memory = new Memory(this.shelf, persona.name);
-    const chat = new Chat(persona, new Api(this.address), memory, this.stage());
-    this.chat = chat;
-    this.editing = this.about = null;
-    this.sure = true;
-    this.composer.open(memory);
+  #sit(persona: Persona): void {
+    this.#chat?.leave();
+    this.#announcer.quiet();
+    this.#editing = this.#about = null;
+    this.#sure = true;
+    const memory = new Memory(this.#shelf, persona.name);
+    const chat = (this.#chat = new Chat(persona, new Api(this.#address), memory, this.#stage));
+    this.#composer.open(memory);
     void chat.load().then(async () => {
-      await this.updateComplete;
-      if (chat !== this.chat) return;
-      this.end?.go();
-      this.tell("ready", { persona: persona.name });
+      await this.drawn;
+      if (chat !== this.#chat) return;
+      this.#end?.go();
+      this.#turned(false);
+      if (this.getAttribute("mode") === "page") document.title = `${persona.title} · Attune`;
+      this.#tell("ready", { persona: persona.name });
     });
   }
 
-  private turnTo(persona: Persona): void {
-    this.shelf.write("persona", persona.name);
-    this.sit(persona);
+  #turnTo(persona: Persona): void {
+    this.#shelf.write("persona", persona.name);
+    this.#sit(persona);
+    this.redraw();
   }
 
-  private again(): void {
-    this.fault = null;
-    this.requestUpdate();
+  #leave(): void {
+    this.#entering = 0;
+    this.#chat?.leave();
+    this.#chat = this.#fault = null;
+    this.#announcer.quiet();
+    this.#end?.disconnect();
+    this.#end = null;
   }
 
-  private leave(): void {
-    this.entering = 0;
-    this.chat?.leave();
-    this.chat = this.fault = null;
-    this.announcer.quiet();
-    this.end?.disconnect();
-    this.end = null;
+  #again(): void {
+    this.#fault = null;
+    this.#enter();
+    this.redraw();
   }
 
-  private async learn(): Promise<void> {
+  async #learn(): Promise<void> {
     const tag = this.lang || this.closest("[lang]")?.getAttribute("lang") || navigator.language;
-    this.language = (await fetchLanguage(tag, `${this.address}/assets/locales`)) ?? languageOf();
-    this.requestUpdate();
+    this.#language = (await fetchLanguage(tag, `${this.#address}/assets/locales`)) ?? languageOf();
+    this.redraw();
   }
 
-  private edit(exchange: Exchange | null): void {
-    this.editing = exchange?.id ?? null;
-    this.requestUpdate();
-    void this.updateComplete.then(() => {
-      const area = this.find<HTMLTextAreaElement>(".editor textarea");
+  /** The window was opened or closed; `tell` whoever listens. */
+  #turned(tell = true): void {
+    const { opened } = this;
+    this.#cover();
+    if (opened) {
+      this.#unread = false;
+      if (NARROW.matches && this.#launched) this.find("#window")?.focus();
+      else if (this.#launched) this.#composer.focus();
+    } else if (tell) this.find("#launcher")?.focus();
+    if (tell) this.#tell(opened ? "open" : "close");
+  }
+
+  #edit(exchange: Exchange | null): void {
+    this.#editing = exchange?.id ?? null;
+    this.redraw();
+    void this.drawn.then(() => {
+      const area = this.find(".editor textarea");
       if (area) area.focus();
-      else this.composer.focus();
+      else this.#composer.focus();
     });
   }
 
-  private async showPanel(exchange: Exchange | null, focus = false): Promise<void> {
-    const before = this.about;
-    this.about = exchange?.id ?? null;
-    if (exchange) this.end?.hold();
-    this.requestUpdate();
-    if (exchange) await this.loadExtras();
-    await this.updateComplete;
+  async #showPanel(exchange: Exchange | null, focus = false): Promise<void> {
+    const before = this.#about;
+    this.#about = exchange?.id ?? null;
+    if (exchange) this.#end?.hold();
+    this.redraw();
+    await this.drawn;
     const panel = this.find(".panel");
     panel?.scrollIntoView({ block: "nearest" });
     if (focus && panel) panel.querySelector<HTMLElement>("input, textarea")?.focus();
-    if (focus && !panel && before) this.find<HTMLElement>(".more")?.focus();
+    if (focus && !panel && before) this.find(".more")?.focus();
   }
 
-  private async loadExtras(): Promise<void> {
-    if (this.extras) return;
-    try {
-      const { createExtras } = await this.load("extras");
-      this.extras = createExtras({ html, nothing }) as Extras;
-    } catch {
-      this.about = null;
-      this.announcer.say(this.say("part_missing"));
-    }
-    this.requestUpdate();
+  #ask(sure: boolean): void {
+    this.#sure = sure;
+    this.redraw();
+    void this.drawn.then(() => (sure ? this.#composer.focus() : this.find("#sure")?.focus()));
   }
 
-  /** Load a part of the element, with its style sheet, once. */
-  private load(name: keyof typeof PARTS): Promise<any> {
-    return (this.lazy[name] ??= import(`${this.address}/assets/${name}.js?v=${PARTS[name]}`).then(
-      (part) => {
-        const sheet = new CSSStyleSheet();
-        sheet.replaceSync((part.css as string) ?? "");
-        this.shadowRoot!.adoptedStyleSheets.push(sheet);
-        return part;
-      },
-      (error) => {
-        delete this.lazy[name];
-        throw error;
-      },
-    ));
-  }
-
-  private async copy(text: string, id: string | null = null): Promise<void> {
-    if (!(await copyText(text))) return;
-    this.announcer.say(this.say("copied"));
-    this.copied = id;
-    this.requestUpdate();
+  async #copy(text: string, id: string | null = null): Promise<void> {
+    if (!(await this.#extras?.copyText(text))) return;
+    this.#announcer.say(this.#words("copied"));
+    this.#copied = id;
+    this.redraw();
     setTimeout(() => {
-      this.copied = null;
-      this.requestUpdate();
+      this.#copied = null;
+      this.redraw();
     }, COPIED);
   }
 
-  private ask(sure: boolean): void {
-    this.sure = sure;
-    this.requestUpdate();
-    void this.updateComplete.then(() => (sure ? this.composer.focus() : this.find<HTMLElement>("#sure")?.focus()));
+  async #loadExtras(): Promise<void> {
+    if (this.#extras || this.#lazy.extras) return;
+    try {
+      const part = await this.#load("extras");
+      Object.assign(english, part.english);
+      this.#extras = part.extras as Extras;
+      this.#extras.dressCode(this.#undressed.splice(0), this.#code);
+      this.redraw();
+    } catch {
+      // One can still talk. It is tried again with the next drawing.
+    }
+  }
+
+  /** Load a part of the element, with its style sheet, once. */
+  #load(name: keyof typeof PARTS): Promise<any> {
+    const load = async () => {
+      try {
+        const part = await import(`${this.#address}/assets/${name}.js?v=${PARTS[name]}`);
+        this.adopt(part.css);
+        return part;
+      } catch (error) {
+        delete this.#lazy[name];
+        throw error;
+      }
+    };
+    return (this.#lazy[name] ??= load());
   }
 
   /** The seconds for which the service would still like to be left alone. */
-  private left(trouble: Trouble): number {
+  #left(trouble: Trouble): number {
     if (!trouble.wait) return 0;
-    if (this.patience?.trouble !== trouble) this.patience = { trouble, until: Date.now() + trouble.wait * 1000 };
-    const left = Math.max(0, Math.ceil((this.patience.until - Date.now()) / 1000));
-    if (left > 0) setTimeout(() => this.requestUpdate(), 1000);
-    return left;
-  }
-
-  private enterFocus(): void {
-    if (NARROW.matches && this.mode === "launcher") this.find<HTMLElement>("#window")?.focus();
-    else this.composer.focus();
+    if (this.#patience?.trouble !== trouble) this.#patience = { trouble, until: Date.now() + trouble.wait * 1000 };
+    const left = Math.ceil((this.#patience.until - Date.now()) / 1000);
+    if (left > 0) setTimeout(() => this.redraw(), 1000);
+    return Math.max(0, left);
   }
 
   /** On a phone the open window covers the page, which is then out of reach. */
-  private readonly covering = (): void => {
-    for (const undo of this.uncover.splice(0)) undo();
+  readonly #cover = (): void => {
+    for (const undo of this.#uncover.splice(0)) undo();
     if (!this.isConnected || !NARROW.matches) return;
-    const covers = this.mode === "launcher" && this.opened;
-    if (covers) this.uncover.push(cover(this));
-    if (covers || this.mode === "page") this.uncover.push(fitViewport(() => this.find(".root")));
+    const covers = this.#launched && this.opened;
+    if (covers) this.#uncover.push(cover(this));
+    if (covers) this.#uncover.push(fitViewport(() => this.find(".root")));
   };
 
-  private readonly keys = (event: KeyboardEvent): void => {
-    if (event.key !== "Escape" || event.isComposing || this.mode !== "launcher" || !this.opened) return;
+  readonly #keys = (event: KeyboardEvent): void => {
+    if (event.key !== "Escape" || event.isComposing || !this.#launched || !this.opened) return;
     event.stopPropagation();
     this.close();
   };
 
-  private readonly jump = (): void => {
-    this.end?.go();
-    this.find<HTMLElement>("#log")?.focus({ preventScroll: true });
+  readonly #jump = (): void => {
+    this.#end?.go();
+    this.find("#log")?.focus({ preventScroll: true });
   };
 
-  private get address(): string {
-    return (this.src || home.address).replace(/\/+$/, "");
+  get #launched(): boolean {
+    return this.getAttribute("mode") === "launcher";
   }
 
-  private get shelf(): Shelf {
-    return (this.shelves[this.address] ??= new Shelf(`attune ${this.address} `));
+  get #address(): string {
+    return (this.getAttribute("src") || home.address).replace(/\/+$/, "");
   }
 
-  private readonly shelves: Record<string, Shelf> = {};
-
-  private get name(): string {
-    return this.chat?.persona.title ?? this.persona;
+  get #title(): string {
+    return this.#chat?.persona.title ?? this.persona;
   }
 
-  private readonly say: Language["words"] = (key, values) => (this.language ?? languageOf()).words(key, values);
+  readonly #words: Words = (key, values) => (this.#language ?? languageOf()).words(key, values);
 
-  private find<T extends Element>(selector: string): T | null {
-    return this.renderRoot.querySelector<T>(selector);
-  }
-
-  private tell(name: string, detail: Record<string, unknown> = {}): void {
+  #tell(name: string, detail: Record<string, unknown> = {}): void {
     this.dispatchEvent(new CustomEvent(`attune-${name}`, { detail, bubbles: true, composed: true }));
   }
 }

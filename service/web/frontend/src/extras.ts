@@ -1,93 +1,64 @@
-// What is loaded when it is first wanted: the panel about a reply, and two replies side by side. Lit and the words are the
-// element's own, handed in, so that nothing is loaded twice.
+// What can be done about a turn, loaded once there is one: copy, rate, ask again, page, edit, choose, begin anew. And the choice
+// of a persona, where there are several.
 
-import type { html as Html, nothing as Nothing } from "lit";
-import type { Scene } from "./scene";
-import type { Exchange, Rating } from "./types";
+import { html, nothing } from "lit-html";
+import { copyText } from "./clipboard";
+import { dressCode } from "./code";
+import { compare } from "./compare";
+import { editor } from "./editor";
+import { again, copy, done, edit } from "./icons";
+import { pager } from "./pager";
+import { panel } from "./panel";
+import { afterThumbs, thumbs } from "./rating";
+import type { Extras, Scene } from "./scene";
+import { isDead, type Turn } from "./thread";
+import type { Persona } from "./types";
+import type { Words } from "./words";
 
 export { default as css } from "./extras.css";
+export { default as english } from "./locales/en.extras.json";
 
-export interface Kit {
-  html: typeof Html;
-  nothing: typeof Nothing;
+export const extras: Extras = { aboutMessage, aboutReply, editor, compare, chooser, sure, dressCode, copyText };
+
+function aboutMessage(scene: Scene, { exchange, wordings }: Turn) {
+  const { words, chat } = scene;
+  const label = words("edit");
+  return html`<div class="actions end">
+    ${pager(scene, wordings, exchange, "message_n")}
+    <button type="button" class="icon quiet" aria-label=${label} title=${label} ?disabled=${chat.busy} @click=${() => scene.edit(exchange)}>${edit()}</button>
+  </div>`;
 }
 
-/** What is loaded. */
-export interface Extras {
-  panel(scene: Scene, exchange: Exchange, rating: Rating): unknown;
-  compare(scene: Scene): unknown;
-}
-
-export function createExtras({ html, nothing }: Kit): Extras {
-  function panel(scene: Scene, exchange: Exchange, rating: Rating) {
-    const { words, language, persona } = scene;
-    const down = rating.rating === "down";
-    const reasons = persona.reasons?.[rating.rating] ?? [];
-    const close = () => scene.tell(null, true);
-    const save = (event: SubmitEvent) => {
-      event.preventDefault();
-      scene.rate(exchange, read(event.target as HTMLFormElement, rating, exchange.reply));
-      close();
-    };
-    const escape = (event: KeyboardEvent) => {
-      if (event.key !== "Escape" || event.isComposing) return;
-      event.stopPropagation();
-      close();
-    };
-    const chip = (key: string) => html`<label class="chip">
-      <input type="checkbox" name="reason" value=${key} ?checked=${rating.reasons.includes(key)} /><span>${language.reason(key)}</span>
-    </label>`;
-    return html`<form class="panel" part="panel" aria-label=${words("about")} @submit=${save} @keydown=${escape}>
-      ${reasons.length
-        ? html`<fieldset><legend>${words(down ? "what_bad" : "what_good")}</legend><div class="chips">${reasons.map(chip)}</div></fieldset>`
+function aboutReply(scene: Scene, { exchange, replies }: Turn) {
+  const { words, chat } = scene;
+  const complete = exchange.state === "complete";
+  const copied = scene.copied === exchange.id;
+  if (exchange.state === "open" || (isDead(exchange) && replies.length < 2)) return nothing;
+  return html`<div class="actions" part="actions">
+      ${complete ? thumbs(scene, exchange) : nothing}
+      <button type="button" class="icon" aria-label=${words(copied ? "copied" : "copy")} title=${words("copy")}
+        @click=${() => scene.copy(exchange)}>${copied ? done() : copy()}</button>
+      ${complete
+        ? html`<button type="button" class="icon" aria-label=${words("another")} title=${words("another")} ?disabled=${chat.busy}
+            @click=${() => chat.regenerate(exchange)}>${again()}</button>`
         : nothing}
-      <label class="field"><span>${words("anything")}</span>
-        <textarea name="comment" rows="1" dir="auto" maxlength="2000" placeholder=${words("optional")} .defaultValue=${rating.comment}></textarea></label>
-      ${down
-        ? html`<label class="field"><span>${words("should_have")}</span>
-            <textarea name="correction" class="voice" rows="2" dir="auto" .defaultValue=${rating.correction ?? exchange.reply}></textarea></label>`
-        : nothing}
-      <div class="buttons">
-        <button type="submit" class="primary">${words("save")}</button>
-        <button type="button" class="secondary" @click=${close}>${words("not_now")}</button>
-      </div>
-    </form>`;
-  }
-
-  function compare(scene: Scene) {
-    const { words, chat } = scene;
-    const prefer = (id: string | null) => {
-      chat.prefer(id).catch(() => {}).finally(() => chat.endCompare());
-    };
-    const [first, second] = chat.compare?.order ?? [];
-    const keys = (event: KeyboardEvent) => {
-      const choice = { a: first, b: second, e: null }[event.key.toLowerCase()];
-      if (choice === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
-      event.preventDefault();
-      prefer(choice);
-    };
-    return html`<div class="choice" role="group" aria-label=${words("compare")} @keydown=${keys}>
-      <p>${words("compare")}</p>
-      <div class="buttons">
-        <button type="button" class="chosen" @click=${() => prefer(first)}>${words("compare_first")}<kbd aria-hidden="true">A</kbd></button>
-        <button type="button" class="chosen" @click=${() => prefer(second)}>${words("compare_second")}<kbd aria-hidden="true">B</kbd></button>
-        <button type="button" class="chosen" @click=${() => prefer(null)}>${words("compare_equal")}<kbd aria-hidden="true">E</kbd></button>
-        <button type="button" class="secondary" @click=${() => chat.endCompare()}>${words("compare_skip")}</button>
-      </div>
-    </div>`;
-  }
-
-  return { panel, compare };
+      ${pager(scene, replies, exchange, "reply_n")} ${complete ? afterThumbs(scene, exchange) : nothing}
+    </div>
+    ${panel(scene, exchange)}`;
 }
 
-/** What the panel says now. A correction that says what the reply said is none. */
-function read(form: HTMLFormElement, { rating }: Rating, reply: string): Rating {
-  const data = new FormData(form);
-  const correction = String(data.get("correction") ?? "").trim();
-  return {
-    rating,
-    reasons: data.getAll("reason").map(String),
-    comment: String(data.get("comment") ?? "").trim(),
-    correction: correction && correction !== reply.trim() ? correction : null,
-  };
+function chooser(words: Words, personas: Persona[], current: Persona, choose: (persona: Persona) => void) {
+  return html`<fieldset class="segments"><legend class="unseen">${words("who")}</legend>
+    ${personas.map(
+      (persona) => html`<label class="segment">
+        <input type="radio" name="persona" .checked=${persona.name === current.name} @change=${() => choose(persona)} /><span>${persona.title}</span></label>`,
+    )}</fieldset>`;
+}
+
+function sure({ words, reset }: Scene, keep: () => void) {
+  return html`<div class="notice calm" role="group" aria-label=${words("new")}>
+    <p>${words("new_sure")}</p>
+    <button type="button" class="link" id="sure" @click=${reset}>${words("new_begin")}</button>
+    <button type="button" class="link" @click=${keep}>${words("keep")}</button>
+  </div>`;
 }

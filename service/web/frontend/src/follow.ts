@@ -5,22 +5,22 @@ const NEAR = 80; // CSS pixels from the end that still count as being there
 export class End {
   /** Whether the end is followed; otherwise there is a way to jump to it. */
   following = true;
-  private readonly observer = new ResizeObserver(() => (this.following ? this.go() : this.measure()));
-  private readonly measured = () => this.measure();
+  readonly #observer = new ResizeObserver(() => (this.following ? this.go() : this.#measure()));
+  readonly #measured = () => this.#measure();
 
   constructor(
     private readonly scroller: HTMLElement,
     content: HTMLElement,
     private readonly changed: () => void,
   ) {
-    this.observer.observe(content);
-    this.observer.observe(scroller);
-    scroller.addEventListener("scroll", this.measured, { passive: true });
+    this.#observer.observe(content);
+    this.#observer.observe(scroller);
+    scroller.addEventListener("scroll", this.#measured, { passive: true });
   }
 
   /** Go to the end and stay there while it grows. */
   go(): void {
-    this.set(true);
+    this.#set(true);
     this.scroller.scrollTop = this.scroller.scrollHeight;
   }
 
@@ -30,16 +30,16 @@ export class End {
   }
 
   disconnect(): void {
-    this.observer.disconnect();
-    this.scroller.removeEventListener("scroll", this.measured);
+    this.#observer.disconnect();
+    this.scroller.removeEventListener("scroll", this.#measured);
   }
 
-  private measure(): void {
+  #measure(): void {
     const { scrollHeight, clientHeight, scrollTop } = this.scroller;
-    if (clientHeight) this.set(scrollHeight - clientHeight - scrollTop < NEAR);
+    if (clientHeight) this.#set(scrollHeight - clientHeight - scrollTop < NEAR);
   }
 
-  private set(following: boolean): void {
+  #set(following: boolean): void {
     if (following === this.following) return;
     this.following = following;
     this.changed();

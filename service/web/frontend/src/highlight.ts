@@ -6,16 +6,15 @@ import css from "highlight.js/lib/languages/css";
 import javascript from "highlight.js/lib/languages/javascript";
 import json from "highlight.js/lib/languages/json";
 import python from "highlight.js/lib/languages/python";
-import sql from "highlight.js/lib/languages/sql";
-import typescript from "highlight.js/lib/languages/typescript";
 import xml from "highlight.js/lib/languages/xml";
-import type { Highlighter } from "./code";
 
 export { default as css } from "./highlight.css";
 
-const LANGUAGES = { bash, css, javascript, json, python, sql, typescript, xml };
+const LANGUAGES = { bash, css, javascript, json, python, xml };
 for (const [name, language] of Object.entries(LANGUAGES)) hljs.registerLanguage(name, language);
+hljs.registerAliases(["ts", "typescript", "tsx"], { languageName: "javascript" });
 
-export const highlighter: Highlighter = {
-  highlight: (code, language) => (hljs.getLanguage(language) ? hljs.highlight(code, { language, ignoreIllegals: true }).value : null),
-};
+/** Code as HTML; null when the language is not known. */
+export function highlight(code: string, language: string): string | null {
+  return hljs.getLanguage(language) ? hljs.highlight(code, { language, ignoreIllegals: true }).value : null;
+}

@@ -4,23 +4,23 @@ import type { Conversation } from "./types";
 
 /** A shelf of strings, the browser's or a map. */
 export class Shelf {
-  private readonly held = new Map<string, string>();
+  readonly #held = new Map<string, string>();
 
   /** `prefix` keeps services apart that are used on the same page's origin. */
   constructor(private readonly prefix: string) {}
 
   read(key: string): string {
     try {
-      return localStorage.getItem(this.prefix + key) ?? this.held.get(key) ?? "";
+      return localStorage.getItem(this.prefix + key) ?? this.#held.get(key) ?? "";
     } catch {
-      return this.held.get(key) ?? "";
+      return this.#held.get(key) ?? "";
     }
   }
 
   /** Keep a value; an empty one is forgotten. */
   write(key: string, value: string): void {
-    if (value) this.held.set(key, value);
-    else this.held.delete(key);
+    if (value) this.#held.set(key, value);
+    else this.#held.delete(key);
     try {
       if (value) localStorage.setItem(this.prefix + key, value);
       else localStorage.removeItem(this.prefix + key);
@@ -53,47 +53,47 @@ export class Memory {
   ) {}
 
   get conversation(): Conversation | null {
-    const found = this.shelf.readJson<Conversation>(this.key("conversation"));
+    const found = this.shelf.readJson<Conversation>(this.#key("conversation"));
     return found?.id && found.token ? { id: found.id, token: found.token } : null;
   }
 
   set conversation(value: Conversation | null) {
-    this.shelf.write(this.key("conversation"), value ? JSON.stringify(value) : "");
+    this.shelf.write(this.#key("conversation"), value ? JSON.stringify(value) : "");
   }
 
   /** What was typed and not yet sent. */
   get draft(): string {
-    return this.shelf.read(this.key("draft"));
+    return this.shelf.read(this.#key("draft"));
   }
 
   set draft(text: string) {
-    this.shelf.write(this.key("draft"), text);
+    this.shelf.write(this.#key("draft"), text);
   }
 
   /** What was sent and not yet taken by the service. */
   get pending(): string {
-    return this.shelf.read(this.key("pending"));
+    return this.shelf.read(this.#key("pending"));
   }
 
   set pending(text: string) {
-    this.shelf.write(this.key("pending"), text);
+    this.shelf.write(this.#key("pending"), text);
   }
 
   /** Tell the other tabs that there is something new in this conversation. */
   touch(): void {
-    this.shelf.write(this.key("touched"), `${Date.now()} ${Math.random()}`);
+    this.shelf.write(this.#key("touched"), `${Date.now()} ${Math.random()}`);
   }
 
   whenTouched(changed: () => void): () => void {
-    return this.shelf.watch(this.key("touched"), changed);
+    return this.shelf.watch(this.#key("touched"), changed);
   }
 
   /** Do something that two tabs must not do at once. Without locks (a page without https) it is done all the same. */
   alone<T>(what: () => Promise<T>): Promise<T> {
-    return navigator.locks ? navigator.locks.request(this.key("lock"), what) : what();
+    return navigator.locks ? navigator.locks.request(this.#key("lock"), what) : what();
   }
 
-  private key(name: string): string {
+  #key(name: string): string {
     return `${this.persona}.${name}`;
   }
 }

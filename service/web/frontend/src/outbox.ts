@@ -25,8 +25,8 @@ const KEY = "outbox";
 const LATER = 10_000; // milliseconds until waiting words are tried again
 
 export class Outbox {
-  private running: Promise<void> | null = null;
-  private timer: ReturnType<typeof setTimeout> | undefined;
+  #running: Promise<void> | null = null;
+  #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
     private readonly shelf: Shelf,
@@ -40,48 +40,48 @@ export class Outbox {
   /** Take a word; it replaces an earlier one on the same exchange that has not left yet. */
   put(exchange: string, rating: Rating | null, token: string): Promise<void> {
     const word = { exchange, rating, token, turn: `${Date.now()} ${Math.random()}` };
-    this.keep([...this.words.filter((other) => other.exchange !== exchange), word]);
+    this.#keep([...this.words.filter((other) => other.exchange !== exchange), word]);
     return this.empty();
   }
 
   /** Carry what there is, oldest first, one at a time; stop at the first that has to wait. */
   empty(): Promise<void> {
-    clearTimeout(this.timer);
-    this.running ??= this.carryAll().finally(() => (this.running = null));
-    return this.running;
+    clearTimeout(this.#timer);
+    this.#running ??= this.#carryAll().finally(() => (this.#running = null));
+    return this.#running;
   }
 
   /** Leave what waits to the next visit. */
   close(): void {
-    clearTimeout(this.timer);
+    clearTimeout(this.#timer);
   }
 
-  private async carryAll(): Promise<void> {
+  async #carryAll(): Promise<void> {
     for (let word = this.words[0]; word; word = this.words[0]) {
       try {
         await this.carrier.carry(word);
-        if (this.drop(word)) this.carrier.arrived(word);
+        if (this.#drop(word)) this.carrier.arrived(word);
       } catch (error) {
         if (!(error instanceof Trouble)) throw error;
         if (error.passing) {
-          this.timer = setTimeout(() => void this.empty(), (error.wait ?? 0) * 1000 || LATER);
+          this.#timer = setTimeout(() => void this.empty(), (error.wait ?? 0) * 1000 || LATER);
           this.carrier.waits(word, error);
           return;
         }
-        if (this.drop(word)) this.carrier.refused(word, error);
+        if (this.#drop(word)) this.carrier.refused(word, error);
       }
     }
   }
 
   /** Take a word out; false when a later word on the same exchange has taken its place meanwhile. */
-  private drop({ turn }: Word): boolean {
+  #drop({ turn }: Word): boolean {
     const words = this.words;
     const rest = words.filter((word) => word.turn !== turn);
-    this.keep(rest);
+    this.#keep(rest);
     return rest.length < words.length;
   }
 
-  private keep(words: Word[]): void {
+  #keep(words: Word[]): void {
     this.shelf.write(KEY, words.length ? JSON.stringify(words) : "");
   }
 }

@@ -4,19 +4,19 @@ import type { Exchange } from "./types";
 import { Written } from "./written";
 
 export class Replies {
-  private readonly known = new WeakMap<Exchange, { element: Element; written: Written }>();
+  readonly #known = new WeakMap<Exchange, { element: Element; written: Written }>();
 
   /** `dress` is given the nodes of every block that is finished. */
   constructor(private readonly dress: (nodes: ChildNode[]) => void) {}
 
   /** The element that shows the reply as it is now. */
   of(exchange: Exchange): Element {
-    let found = this.known.get(exchange);
+    let found = this.#known.get(exchange);
     if (!found) {
       const element = document.createElement("div");
       element.className = "text";
       found = { element, written: new Written(element, this.dress) };
-      this.known.set(exchange, found);
+      this.#known.set(exchange, found);
     }
     found.written.show(exchange.reply, exchange.state !== "open");
     return found.element;

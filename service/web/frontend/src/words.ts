@@ -1,8 +1,9 @@
 // What the element says. English is inside; other languages are fetched, and what they lack is said in English.
 
-import english from "./locales/en.json";
+import inside from "./locales/en.json";
+import type later from "./locales/en.extras.json";
 
-export type Key = keyof typeof english;
+export type Key = keyof typeof inside | keyof typeof later;
 export type Words = (key: Key, values?: Record<string, string | number>) => string;
 
 export interface Language {
@@ -12,11 +13,14 @@ export interface Language {
   reason(key: string): string;
 }
 
+/** English as far as it is loaded; the parts that are loaded later bring theirs. */
+export const english: Record<string, string> = { ...inside };
+
 /** The language of a table; whatever it lacks or has as something else than text is English. */
 export function languageOf(table: Record<string, unknown> = {}): Language {
-  const find = (key: string) => (typeof table[key] === "string" ? (table[key] as string) : undefined);
+  const find = (key: string) => (typeof table[key] === "string" ? (table[key] as string) : english[key]);
   return {
-    words: (key, values = {}) => (find(key) ?? english[key]).replace(/\{(\w+)\}/g, (whole, name: string) => String(values[name] ?? whole)),
+    words: (key, values = {}) => (find(key) ?? "").replace(/\{(\w+)\}/g, (whole, name: string) => String(values[name] ?? whole)),
     dir: table.dir === "rtl" ? "rtl" : "ltr",
     reason: (key) => find(`reason_${key}`) ?? spell(key),
   };

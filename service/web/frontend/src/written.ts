@@ -11,13 +11,13 @@ interface Shown {
 }
 
 export class Written {
-  private blocks = new Blocks();
-  private shown: Shown[] = [];
-  private dressed = 0; // blocks that `dress` has seen
-  private text = "";
-  private ended = false;
-  private planned = false;
-  private rest = 0; // the time before which nothing is rendered
+  #blocks = new Blocks();
+  #shown: Shown[] = [];
+  #dressed = 0; // blocks that `dress` has seen
+  #text = "";
+  #ended = false;
+  #planned = false;
+  #rest = 0; // the time before which nothing is rendered
 
   /** `dress` is given the nodes of every block once it is finished. */
   constructor(
@@ -27,44 +27,44 @@ export class Written {
 
   /** Show the text so far. `ended`: it is whole, and shown at once. */
   show(text: string, ended: boolean): void {
-    if (text === this.text && ended === this.ended) return;
-    if (!text.startsWith(this.text)) this.clear();
-    this.text = text;
-    this.ended = ended;
-    if (ended) this.render();
-    else this.plan();
+    if (text === this.#text && ended === this.#ended) return;
+    if (!text.startsWith(this.#text)) this.#clear();
+    this.#text = text;
+    this.#ended = ended;
+    if (ended) this.#render();
+    else this.#plan();
   }
 
-  private plan(): void {
-    if (this.planned) return;
-    this.planned = true;
-    const wait = this.rest - performance.now();
-    const next = () => requestAnimationFrame(() => this.planned && this.render());
+  #plan(): void {
+    if (this.#planned) return;
+    this.#planned = true;
+    const wait = this.#rest - performance.now();
+    const next = () => requestAnimationFrame(() => this.#planned && this.#render());
     if (wait > 0) setTimeout(next, wait);
     else next();
   }
 
-  private render(): void {
+  #render(): void {
     const began = performance.now();
-    this.planned = false;
+    this.#planned = false;
     try {
-      const { start, html } = this.blocks.take(this.text, this.ended);
-      html.forEach((block, index) => this.put(start + index, block));
-      for (const { nodes } of this.shown.splice(start + html.length)) for (const node of nodes) node.remove();
-      const finished = this.ended ? this.shown.length : start;
-      for (; this.dressed < finished; this.dressed++) this.dress(this.shown[this.dressed].nodes);
+      const { start, html } = this.#blocks.take(this.#text, this.#ended);
+      html.forEach((block, index) => this.#put(start + index, block));
+      for (const { nodes } of this.#shown.splice(start + html.length)) for (const node of nodes) node.remove();
+      const finished = this.#ended ? this.#shown.length : start;
+      for (; this.#dressed < finished; this.#dressed++) this.dress(this.#shown[this.#dressed].nodes);
     } catch {
       // The reply cannot be read as Markdown, or this page lets nobody make HTML: it is shown as it is.
-      this.clear();
+      this.#clear();
       this.root.classList.add("raw");
-      this.root.textContent = this.text;
+      this.root.textContent = this.#text;
     }
     const ended = performance.now();
-    this.rest = ended + (ended - began) * SHARE;
+    this.#rest = ended + (ended - began) * SHARE;
   }
 
-  private put(index: number, html: string): void {
-    const old = this.shown[index];
+  #put(index: number, html: string): void {
+    const old = this.#shown[index];
     if (old?.html === html) return;
     const template = document.createElement("template");
     template.innerHTML = sanitise(html);
@@ -76,15 +76,15 @@ export class Written {
     } else {
       this.root.append(template.content);
     }
-    this.shown[index] = { html, nodes };
-    this.dressed = Math.min(this.dressed, index);
+    this.#shown[index] = { html, nodes };
+    this.#dressed = Math.min(this.#dressed, index);
   }
 
-  private clear(): void {
+  #clear(): void {
     this.root.replaceChildren();
-    this.blocks = new Blocks();
-    this.shown = [];
-    this.dressed = 0;
-    this.text = "";
+    this.#blocks = new Blocks();
+    this.#shown = [];
+    this.#dressed = 0;
+    this.#text = "";
   }
 }
