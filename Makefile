@@ -51,7 +51,7 @@ check: setup
 
 # The widget's files in service/web/dist, from its sources; needs Node 20 or newer. They are kept in git, so that nothing else needs it.
 widget:
-	cd service/web/frontend && npm ci --no-audit --no-fund && npm run check && npm test && npm run build
+	cd service/web/frontend && npm ci --ignore-scripts --no-audit --no-fund && npm run check && npm test && npm run build
 
 # The figures of the README: two nights on the starter model, seen from outside.
 loop: setup

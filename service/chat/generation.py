@@ -2,16 +2,16 @@
 
 import asyncio
 import time
-from array import array
 from collections.abc import AsyncIterator
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import structlog
 
 from service.chat.answer import Question
 from service.chat.exchange import Ending, Opened, close_exchange, save_progress
 from service.chat.summary import Summaries
+from service.chat.transcript import Event, Transcript
 from service.db.journal import Journal
 from service.db.tables import ExchangeState
 from service.errors import AttuneError, Unavailable
@@ -22,16 +22,7 @@ from service.settings import Settings
 _KEPT_AFTER_END = 300.0
 _MOST_KEPT_AFTER_END = 1_000
 _SAVED_TOGETHER = 100
-_DELTA = "delta"
 log = structlog.get_logger()
-
-
-class Event(NamedTuple):
-    """What a reader sees: `delta` with text, and at the end `done` or `error`. `number` counts from 1."""
-
-    number: int
-    kind: str
-    text: str = ""
 
 
 class Generation:
@@ -45,11 +36,7 @@ class Generation:
         """The asking and reading alone; whoever cancels it ends the reply, and the exchange is closed all the same."""
         self.closing: asyncio.Task[None] | None = None
         self.interrupted = False
-        # The words in one piece, and where each delta ends: a list of events would take twenty times the room.
-        self._words = bytearray()
-        self._ends = array("L")
-        self._last: Event | None = None
-        self._waiting: list[asyncio.Future[bool]] = []
+        self.transcript = Transcript()
         self._readers = 0
         self._patience = 0.0
         self._alone: asyncio.TimerHandle | None = None
@@ -57,27 +44,12 @@ class Generation:
     @property
     def text(self) -> str:
         """The reply so far, as shown."""
-        return self._words.decode("utf-8", "surrogatepass")
-
-    @property
-    def told(self) -> int:
-        """How many events there are."""
-        return len(self._ends) + (self._last is not None)
+        return self.transcript.text
 
     @property
     def events(self) -> list[Event]:
-        """All events."""
-        return self._since(0)
-
-    def tell(self, kind: str, text: str = "") -> None:
-        """Add an event and wake the readers."""
-        if kind == _DELTA:
-            self._words += text.encode("utf-8", "surrogatepass")
-            self._ends.append(len(self._words))
-        else:
-            self._last = Event(self.told + 1, kind, text)
-        while self._waiting:
-            _settle(self._waiting.pop(), True)
+        """All events so far."""
+        return self.transcript.since()
 
     def join(self, patience: float) -> "Reader":
         """Count a reader. When the last one leaves before the end, the reply is cancelled, unless somebody joins in time.
@@ -103,46 +75,9 @@ class Generation:
             for event in events:
                 yield event
 
-    async def follow_closely(self, after: int = 0, silence: float | None = None) -> AsyncIterator[list[Event]]:
+    def follow_closely(self, after: int = 0, silence: float | None = None) -> AsyncIterator[list[Event]]:
         """Like `follow`, but yield all events at once that have come since; and none after every `silence` seconds without any."""
-        while True:
-            if after < self.told:
-                events = self._since(after)
-                after += len(events)
-                yield events
-                if events[-1].kind != _DELTA:
-                    return
-            elif self._last is not None:
-                return
-            elif not await self._news(silence):
-                yield []
-
-    def _since(self, after: int) -> list[Event]:
-        """The events after number `after`."""
-        words, ends = self._words, self._ends
-        start = ends[after - 1] if 0 < after <= len(ends) else 0
-        events = []
-        for number in range(after, len(ends)):
-            end = ends[number]
-            events.append(Event(number + 1, _DELTA, words[start:end].decode("utf-8", "surrogatepass")))
-            start = end
-        if self._last is not None and after < self._last.number:
-            events.append(self._last)
-        return events
-
-    async def _news(self, silence: float | None) -> bool:
-        """Wait for the next event; False when `silence` seconds passed without one."""
-        loop = asyncio.get_running_loop()
-        waiter: asyncio.Future[bool] = loop.create_future()
-        timer = loop.call_later(silence, _settle, waiter, False) if silence else None
-        self._waiting.append(waiter)
-        try:
-            return await waiter
-        finally:
-            if timer is not None:
-                timer.cancel()
-            if waiter in self._waiting:
-                self._waiting.remove(waiter)
+        return self.transcript.follow(after, silence)
 
 
 class Reader:
@@ -191,7 +126,9 @@ class Generations:
     def start(self, opened: Opened, overrides: dict[str, Any] | None = None) -> Generation:
         """Begin the reply of an opened exchange. It goes on whether or not anybody follows."""
         generation = Generation(opened)
-        question = Question(opened, overrides or {}, self._providers, self._settings, partial(generation.tell, "delta"), self.counters)
+        question = Question(
+            opened, overrides or {}, self._providers, self._settings, partial(generation.transcript.tell, "delta"), self.counters
+        )
         generation.question = question
         self._running[opened.id] = generation
         generation.task = asyncio.create_task(question.answer(), name=f"answer {opened.id}")
@@ -239,7 +176,7 @@ class Generations:
             ending = ending._replace(state=ExchangeState.failed, error=trouble)
         generation.ending = ending
         self._keep_for_a_while(generation)
-        generation.tell("done" if ending.state in {ExchangeState.complete, ExchangeState.cancelled} else "error")
+        generation.transcript.tell("done" if ending.state in {ExchangeState.complete, ExchangeState.cancelled} else "error")
         if not (trouble or self._stopping):
             self.summaries.consider(generation.opened, ending)
         log.info(
@@ -294,19 +231,14 @@ class Generations:
         saved: dict[str, int] = {}
         while self._running:
             await asyncio.sleep(self._save_every)
-            grown = [each for name, each in self._running.items() if each.told > saved.get(name, 0)]
-            saved = {name: each.told for name, each in self._running.items()}
+            grown = [each for name, each in self._running.items() if len(each.transcript) > saved.get(name, 0)]
+            saved = {name: len(each.transcript) for name, each in self._running.items()}
             for start in range(0, len(grown), _SAVED_TOGETHER):
                 replies = {each.opened.id: each.text for each in grown[start : start + _SAVED_TOGETHER]}
                 try:
                     await self._journal.write(partial(save_progress, replies=replies))
                 except AttuneError as error:
                     log.warning("progress_not_saved", exchanges=len(replies), code=error.code)
-
-
-def _settle(waiter: asyncio.Future[bool], came: bool) -> None:
-    if not waiter.done():
-        waiter.set_result(came)
 
 
 def _ending_of(generation: Generation, answer: asyncio.Task[Ending]) -> Ending:

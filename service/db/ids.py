@@ -5,7 +5,6 @@ import secrets
 import threading
 import time
 
-
 _BYTES = 10
 _STEP = 2**64 - 1
 

@@ -31,14 +31,12 @@ class Statement:
         self._ready: _Ready | None = None
 
     def run(self, session: Session, **values: Any) -> Any | None:
-        """Run it in the session's transaction; return the first row, if there is one. Only its texts and numbers are the same everywhere."""
+        """Run it in the session's transaction; return its first row, if any. Only texts and numbers are the same everywhere."""
         connection = session.connection()
         driver = connection.connection.dbapi_connection
         if isinstance(driver, sqlite3.Connection):
             ready = self._ready = self._ready or _compile(connection, self._statement)
-            given = [
-                values.get(name, default) if kind is None else kind(values.get(name, default)) for name, default, kind in ready.places
-            ]
+            given = [values.get(name, default) if kind is None else kind(values.get(name, default)) for name, default, kind in ready.places]
             try:
                 return driver.execute(ready.words, given).fetchone()
             except sqlite3.Error:  # Said again in SQLAlchemy's words below.

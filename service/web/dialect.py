@@ -15,7 +15,7 @@ from service.errors import Invalid
 from service.providers.base import Turn
 from service.web.problems import error_of
 from service.web.replies import Reply, failure
-from service.web.streams import PING
+from service.web.streams import PING, Packet
 from service.web.wire import Short
 
 _MOST_TOKENS = 4_096
@@ -217,25 +217,25 @@ def completion(reply: Reply) -> Completion:
     )
 
 
-async def chunks(reply: Reply, include_usage: bool, ping_seconds: float | None = None) -> AsyncGenerator[bytes, None]:
+async def chunks(reply: Reply, include_usage: bool, ping_seconds: float | None = None) -> AsyncGenerator[Packet, None]:
     """The stream: `data:` lines only (an `id:` or `retry:` line breaks OpenAI's Python client), then `[DONE]`.
 
     What came at once goes out at once, each delta as a chunk of its own; after `ping_seconds` of silence goes out a ping.
     """
     chunk = _Chunks(reply)
-    yield chunk.choice({"role": "assistant", "content": ""})
+    yield Packet(chunk.choice({"role": "assistant", "content": ""}))
     async for events in reply.follow_closely(ping_seconds):
         said = b"".join([chunk.words(event.text) for event in events if event.kind == "delta"])
         match events[-1].kind if events else "silence":
             case "silence":
                 yield PING
             case "delta":
-                yield said
+                yield Packet(said)
             case "error":
-                yield said + b"data: " + _encode({"error": error_of(failure(reply))}) + b"\n\n" + DONE
+                yield Packet(said + b"data: " + _encode({"error": error_of(failure(reply))}) + b"\n\n" + DONE, last=True)
             case _:
                 usage = chunk.usage(_usage(reply)) if include_usage else b""
-                yield said + chunk.choice({}, _finish_reason(reply)) + usage + DONE
+                yield Packet(said + chunk.choice({}, _finish_reason(reply)) + usage + DONE, last=True)
 
 
 class _Chunks:

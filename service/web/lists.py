@@ -7,7 +7,6 @@ from typing import Annotated, Any, NamedTuple, TypeVar
 from litestar import Request
 from litestar.di import Provide
 from litestar.params import QueryParameter
-from sqlalchemy import Row
 from sqlmodel import Session, col
 
 from service.errors import Invalid
@@ -65,10 +64,13 @@ def read_page(
             raise Invalid("after is no id of a row. Take last_id of the page before.", param="after")
         query = query.where(col(table.id) < page.after if newest_first else col(table.id) > page.after)
     rows = list(session.exec(query.order_by(col(table.id).desc() if newest_first else col(table.id)).limit(page.limit + 1)))
-    shown = rows[: page.limit]
-    data = show(session, shown)
-    first, last = (_id(shown[0]), _id(shown[-1])) if shown else (None, None)
-    return Page(data=data, first_id=first, last_id=last, has_more=len(rows) > page.limit)
+    data: list[Any] = show(session, rows[: page.limit])
+    return Page(
+        data=data,
+        first_id=data[0].id if data else None,
+        last_id=data[-1].id if data else None,
+        has_more=len(rows) > page.limit,
+    )
 
 
 def cut_page(rows: Sequence[tuple[str, T]], page: PageAsked) -> Page[T]:
@@ -81,8 +83,3 @@ def cut_page(rows: Sequence[tuple[str, T]], page: PageAsked) -> Page[T]:
         last_id=shown[-1][0] if shown else None,
         has_more=len(rest) > page.limit,
     )
-
-
-def _id(row: Any) -> str:
-    name: str = (row[0] if isinstance(row, Row) else row).id
-    return name

@@ -7,7 +7,8 @@ from typing import NamedTuple
 from sqlmodel import Session
 
 from service.chat.exchange import Ending, get_exchange
-from service.chat.generation import Event, Generation
+from service.chat.generation import Generation
+from service.chat.transcript import Event
 from service.db.tables import Exchange, ExchangeState, Version
 from service.errors import AttuneError, Conflict, ProviderError, Unavailable
 

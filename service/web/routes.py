@@ -22,7 +22,7 @@ def _desk(request: Request[Any, Any, Any]) -> Desk:
     return desk
 
 
-def _caller(request: Request[Any, Any, Any], desk: NamedDependency[Desk]) -> Caller:  # noqa: ARG001
+def _caller(request: Request[Any, Any, Any], desk: NamedDependency[Desk]) -> Caller:
     # Put there by the guard `known`: a route that asks for the caller without it fails, and lets nobody in. Asks for the desk only to come
     # after it: two that may come at the same time are run in tasks of their own, at ten times the cost of all this.
     caller: Caller = request.scope["state"]["caller"]

@@ -1,10 +1,30 @@
 """`attune serve`: the web process."""
 
+import contextlib
+import gc
+
 import rich_click as click
 from click.exceptions import Exit
 
 from service.cli.output import database, settings
 from service.logs import configure_logs
+
+
+def _spare_the_collector() -> None:
+    # What was loaded up to here stays to the end: the garbage collector need not look at it again and again. And it need not look so often:
+    # hardly anything that a stream leaves behind is a cycle. Together that is a sixth of the processor time of a stream.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
+
+
+def _allow_many_connections() -> None:
+    # Each stream has two: one to its reader, one to the model. The usual soft limit is 1,024.
+    with contextlib.suppress(ImportError, ValueError, OSError):  # Windows has no such limit.
+        import resource  # noqa: PLC0415
+
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 @click.command()
@@ -20,6 +40,8 @@ def serve() -> None:
     configure_logs()
     with database():  # One that cannot be used is said in a sentence here, before the server starts.
         app = create_app(settings())
+    _spare_the_collector()
+    _allow_many_connections()
     try:
         uvicorn.run(
             app,

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from contextlib import aclosing
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from litestar import Litestar, Request
@@ -17,14 +17,23 @@ from service.db.tables import ExchangeState
 from service.web.problems import error_of
 from service.web.replies import Reply, failure
 
-PING = b": ping\n\n"
 _encode = msgspec.json.Encoder().encode
 _MEDIA_TYPE = "text/event-stream"
 _HEADERS = {"cache-control": "no-cache", "x-accel-buffering": "no"}
 
 
+class Packet(NamedTuple):
+    """What goes out at once. With the `last` one the body ends: one packet less than an end of its own."""
+
+    data: bytes
+    last: bool = False
+
+
+PING = Packet(b": ping\n\n")
+
+
 def event_stream(
-    body: AsyncGenerator[bytes, None], exchange_id: str, leave: Callable[[], None], headers: dict[str, str] | None = None
+    body: AsyncGenerator[Packet, None], exchange_id: str, leave: Callable[[], None], headers: dict[str, str] | None = None
 ) -> Stream:
     """A streaming answer that names its exchange.
 
@@ -34,7 +43,7 @@ def event_stream(
 
 
 class _EventStream(Stream):
-    def __init__(self, body: AsyncGenerator[bytes, None], leave: Callable[[], None], headers: dict[str, str]) -> None:
+    def __init__(self, body: AsyncGenerator[Packet, None], leave: Callable[[], None], headers: dict[str, str]) -> None:
         super().__init__(body, headers=headers, media_type=_MEDIA_TYPE)
         self._body = body
         self._leave = leave
@@ -65,17 +74,17 @@ class _Sending(ASGIResponse):
     Litestar's own does it in a task group with cancel scopes, which costs several times as much for each stream and each chunk.
     """
 
-    __slots__ = ("_chunks", "_leave")
+    __slots__ = ("_leave", "_packets")
     _should_set_content_length = False
 
-    def __init__(self, chunks: AsyncGenerator[bytes, None], leave: Callable[[], None], **options: Any) -> None:
+    def __init__(self, packets: AsyncGenerator[Packet, None], leave: Callable[[], None], **options: Any) -> None:
         super().__init__(media_type=_MEDIA_TYPE, **options)
-        self._chunks = chunks
+        self._packets = packets
         self._leave = leave
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            async with aclosing(self._chunks):
+            async with aclosing(self._packets):
                 await super().__call__(scope, receive, send)
         finally:
             self._leave()
@@ -91,9 +100,8 @@ class _Sending(ASGIResponse):
         listening = asyncio.create_task(_left(receive))
         listening.add_done_callback(stop)
         try:
-            async for chunk in self._chunks:
-                await send({"type": "http.response.body", "body": chunk, "more_body": True})
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
+            async for packet in self._packets:
+                await send({"type": "http.response.body", "body": packet.data, "more_body": not packet.last})
         except asyncio.CancelledError:
             if sender is None or not gone or sender.uncancel():
                 raise  # Somebody else wants the end.
@@ -109,7 +117,7 @@ async def _left(receive: Receive) -> None:
 
 async def exchange_events(
     reply: Reply, after: int = 0, beside: Mapping[str, Any] = MappingProxyType({}), ping_seconds: float | None = None
-) -> AsyncGenerator[bytes, None]:
+) -> AsyncGenerator[Packet, None]:
     """The events of `/api`: `exchange`, `delta` ..., `done` or `error`, with ids that rise; `after` is the last id the reader has seen.
 
     The id of `exchange` is 1, that of a `delta` is 1 and as many characters as the reply has up to its end, and the last event has the id
@@ -117,7 +125,7 @@ async def exchange_events(
     `exchange` also says what stands `beside` the reply. After `ping_seconds` of silence there is a ping, which is no event.
     """
     if after < 1:
-        yield _sse(1, "exchange", {"id": reply.id, "version": reply.version, **beside})
+        yield Packet(_sse(1, "exchange", {"id": reply.id, "version": reply.version, **beside}))
     at = 1
     async for events in reply.follow_closely(ping_seconds):
         said = []
@@ -128,7 +136,7 @@ async def exchange_events(
                     said.append(_sse(at, "delta", {"text": event.text[after - at :] if at - len(event.text) < after else event.text}))
             else:
                 said.append(_sse(max(at, after) + 1, event.kind, _end(reply, event.kind)))
-        yield b"".join(said) if events else PING
+        yield Packet(b"".join(said), events[-1].kind != "delta") if events else PING
 
 
 def _end(reply: Reply, kind: str) -> dict[str, Any]:

@@ -1,19 +1,17 @@
 """The widget's figures, for `make check`: what is in `dist` is what the manifest says, within its bounds, and what the sources build.
 
-The first two need no Node. Where there is none, or its packages are not installed, the third is left out and that is said.
+The first two need no Node. Where there is none the third is left out, and that is said.
 """
 
-import argparse
 import filecmp
-import os
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
-from service.web.assets import DIST, Assets, Entry, read_manifest
+from service.web.assets import DIST, Assets, read_manifest
 
 FRONTEND = Path(__file__).parents[2] / "service" / "web" / "frontend"
 FIRST = "widget.js"
@@ -24,12 +22,7 @@ LAZY_MOST = 30_000
 
 def main() -> int:
     """Say what is wrong; 1 if anything is."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--install", action="store_true", help="install the packages that the build needs, if they are not there")
-    install = parser.parse_args().install
-    wrong = [*_unlike_manifest(DIST), *(_too_large(read_manifest((DIST / "manifest.json").read_bytes())) if _built(DIST) else [])]
-    if not wrong:
-        wrong = list(_unlike_sources(install))
+    wrong = [*_unlike_manifest(DIST)] or [*_too_large(DIST), *_unlike_sources(DIST)]
     for words in wrong:
         print(f"widget: {words}")
     return 1 if wrong else 0
@@ -54,9 +47,9 @@ def _unlike_manifest(folder: Path) -> Iterator[str]:
             yield f"{name} is not the file that the manifest lists. Build it: make widget"
 
 
-def _too_large(entries: dict[str, Entry]) -> Iterator[str]:
+def _too_large(folder: Path) -> Iterator[str]:
     """What weighs more than it may. Sizes are measured here, not believed."""
-    assets = Assets(DIST)
+    assets, entries = Assets(folder), read_manifest((folder / "manifest.json").read_bytes())
     sizes = {name: len(assets.get(name).packed) for name in entries}
     lazy = [name for name, entry in entries.items() if entry.part == "lazy"]
     languages = [sizes[name] for name, entry in entries.items() if entry.part == "locale"]
@@ -68,35 +61,36 @@ def _too_large(entries: dict[str, Entry]) -> Iterator[str]:
         yield f"{', '.join(lazy)} and a language have {later:,} bytes with gzip; they may have {LAZY_MOST:,}"
 
 
-def _unlike_sources(install: bool) -> Iterator[str]:
+def _unlike_sources(folder: Path) -> Iterator[str]:
     """Build into an empty folder and compare byte by byte."""
-    node, packages = shutil.which("node"), FRONTEND / "node_modules"
-    if node is None:
-        print("widget: NO NODE on this machine. That dist is what the sources build was NOT checked.")
+    node, npm, packages = shutil.which("node"), shutil.which("npm"), FRONTEND / "node_modules"
+    if node is None or npm is None:
+        print("widget: NO NODE on this machine. Whether the sources build what is in dist was NOT checked.")
         return
     if not packages.is_dir():
-        if not install:
-            print("widget: NO PACKAGES for Node (make widget installs them). That dist is what the sources build was NOT checked.")
+        print("widget: installing what builds it ...")
+        command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel", "error"]
+        if subprocess.run(command, cwd=FRONTEND, check=False).returncode:
+            yield "what builds it could not be installed, see above; so whether the sources build what is in dist was not checked"
             return
-        subprocess.run(["npm", "ci", "--no-audit", "--no-fund"], cwd=FRONTEND, check=True, stdout=sys.stderr)
-    with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder) / "frontend"
+    with tempfile.TemporaryDirectory() as place:
+        copy = Path(place) / "frontend"
         shutil.copytree(FRONTEND, copy, ignore=shutil.ignore_patterns("node_modules", ".tests"))
         (copy / "node_modules").symlink_to(packages, target_is_directory=True)
-        built = subprocess.run(
-            [node, "build.mjs"], cwd=copy, capture_output=True, text=True, check=False, env={**os.environ, "NO_COLOR": "1"}
-        )
+        built = subprocess.run([node, "build.mjs"], cwd=copy, capture_output=True, text=True, check=False)
         if built.returncode:
             yield f"the build fails: {built.stderr.strip()[-2000:]}"
             return
-        yield from _differences(Path(folder) / "dist")
-        print("widget: dist is what the sources build")
+        fresh = Path(place) / "dist"
+        names = _files(fresh)
+        same, other, missing = filecmp.cmpfiles(fresh, folder, names, shallow=False)
+    yield from (f"{name} is not what the sources build. Build it: make widget" for name in (*other, *missing))
+    yield from (f"{name} is in {folder}, and nothing builds it. Remove it" for name in _files(folder) if name not in names)
+    print(f"widget: the sources build {len(same)} of {len(names)} files of dist to the byte")
 
 
-def _differences(fresh: Path) -> Iterable[str]:
-    names = sorted(file.relative_to(fresh).as_posix() for file in fresh.rglob("*") if file.is_file())
-    _, other, missing = filecmp.cmpfiles(fresh, DIST, names, shallow=False)
-    return [f"{name} is not what the sources build. Build it: make widget" for name in (*other, *missing)]
+def _files(folder: Path) -> list[str]:
+    return sorted(file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file())
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from sqlalchemy import delete
 from sqlmodel import Session, col, select
 
 from service.chat.comparison import find_comparison, kept_reply_of, open_beside, prefer
@@ -172,3 +173,16 @@ def test_a_withdrawn_rating_leaves_the_choice(house: House) -> None:
     house.do(lambda session: withdraw(session, session.get_one(Exchange, other), find_person(session, "ann").id))
     assert words(house, one, other) == ["down", None]
     assert house.ask(lambda session: find_comparison(session, one)).preferred_id == other
+
+
+def test_a_deleted_exchange_leaves_no_comparison(house: House) -> None:
+    """Whoever is forgotten leaves no row that names what they chose."""
+    one, other = ask_twice(house)
+    choose(house, one, other)
+
+    def forget(session: Session) -> None:
+        session.execute(delete(Rating))
+        session.execute(delete(Exchange).where(col(Exchange.id).in_([one, other])))
+
+    house.do(forget)
+    assert house.ask(lambda session: session.exec(select(Comparison)).all()) == []

@@ -255,7 +255,7 @@ def test_a_message_of_any_making_is_read_at_once() -> None:
         language_of((part * LONGEST_MESSAGE)[:LONGEST_MESSAGE])
 
 
-def test_cards_are_counted_by_persona_and_day_and_nothing_else(house: House) -> None:
+def test_cards_are_counted_by_persona_and_time_and_nothing_else(house: House) -> None:
     """The owner can say how many cards were shown in a year; the rows know no person, no exchange and no word."""
     for name in ("friend", "friend", "mentor"):
         house.do(note_referral, name)

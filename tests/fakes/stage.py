@@ -11,7 +11,8 @@ from typing import Any
 from sqlalchemy import Engine
 
 from service.chat.exchange import Asked, Opened, find_person, open_stateless
-from service.chat.generation import Event, Generation, Generations
+from service.chat.generation import Generation, Generations
+from service.chat.transcript import Event
 from service.db.journal import Journal
 from service.db.tables import Exchange
 from service.personas.persona import Persona

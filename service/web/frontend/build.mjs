@@ -58,7 +58,7 @@ async function bundle(name, format, parts) {
     write: false,
   });
   // esbuild bundles; terser makes it smaller by another part in thirty.
-  const { code } = await minify(outputFiles[0].text, { ecma: 2020, module: format === "esm", compress: { passes: 2 }, format: { comments: false } });
+  const { code } = await minify(outputFiles[0].text, { ecma: 2020, module: format === "esm", compress: { passes: 3, unsafe_arrows: true, unsafe_methods: true, keep_fargs: false }, format: { comments: false } });
   return { bytes: Buffer.from(code), inputs: Object.keys(metafile.inputs) };
 }
 

@@ -1,10 +1,11 @@
 // A message that is written anew: what follows it then follows the new wording, and the old one stays a page away.
 
 import { html } from "lit-html";
+import type { Desk } from "./extras";
 import type { Scene } from "./scene";
 import type { Exchange } from "./types";
 
-export function editor({ words, edit, send }: Scene, exchange: Exchange) {
+export function editor({ words, send }: Scene, { edit }: Desk, exchange: Exchange) {
   const submit = (event: Event) => {
     event.preventDefault();
     const text = (event.currentTarget as HTMLElement).closest("form")!.querySelector("textarea")!.value.trim();

@@ -1,6 +1,6 @@
 // `<attune-chat>`: puts the parts together. Read this one first; `chat.ts` tells what happens, `message.ts` how it looks.
 
-import { html, nothing, svg } from "lit-html";
+import { html, nothing } from "lit-html";
 import { Announcer } from "./announcer";
 import { Api, Trouble } from "./api";
 import { Chat, type Stage } from "./chat";
@@ -12,17 +12,16 @@ import { Memory, Shelf } from "./memory";
 import { turnView, waiting } from "./message";
 import { noticeOf, remindedAt } from "./notice";
 import { Replies } from "./reply";
-import type { CodeTools, Extras, Scene } from "./scene";
+import type { Extras, Host, Scene } from "./scene";
 import { head, launcher, welcome } from "./shell";
 import { cover, fitViewport } from "./surroundings";
 import theme from "./theme.css";
 import { troubleView } from "./trouble";
-import type { Exchange, Persona } from "./types";
+import type { Persona } from "./types";
 import { View } from "./view";
 import { english, fetchLanguage, languageOf, type Language, type Words } from "./words";
 
 const NARROW = matchMedia("(max-width: 560px)");
-const COPIED = 2_000; // milliseconds for which a copy is confirmed
 
 /** Where `widget.js` came from: the service's address, unless `src` names another. */
 export const home = { address: location.origin };
@@ -30,7 +29,7 @@ export const home = { address: location.origin };
 export class AttuneChat extends View {
   static readonly observedAttributes = ["persona", "src", "mode", "theme", "lang", "position", "open"];
   /** What the parts that are loaded later draw with. */
-  static readonly kit = { html, svg, nothing };
+  static readonly kit = { html, nothing };
 
   #chat: Chat | null = null;
   #personas: Persona[] = [];
@@ -38,10 +37,6 @@ export class AttuneChat extends View {
   #language: Language | null = null;
   #extras: Extras | null = null;
   #undressed: ChildNode[] = [];
-  #editing: string | null = null;
-  #about: string | null = null;
-  #copied: string | null = null;
-  #sure = true;
   #unread = false;
   #entering = 0;
   #patience: { trouble: Trouble; until: number } | null = null;
@@ -51,13 +46,7 @@ export class AttuneChat extends View {
   readonly #lazy: Partial<Record<keyof typeof PARTS, Promise<any>>> = {};
   readonly #announcer = new Announcer(() => this.find("#status"));
   readonly #composer = new Composer(() => this.redraw(), (text) => void this.send(text), () => this.find("#draft"));
-  readonly #replies = new Replies((nodes) => (this.#extras ? this.#extras.dressCode(nodes, this.#code) : this.#undressed.push(...nodes)));
-  readonly #code: CodeTools = {
-    label: () => this.#words("copy_code"),
-    copy: (text) => void this.#copy(text),
-    highlight: async (code, language) => (await this.#load("highlight")).highlight(code, language),
-    clean: sanitise,
-  };
+  readonly #replies = new Replies((nodes) => (this.#extras ? this.#extras.dressCode(nodes) : this.#undressed.push(...nodes)));
 
   constructor() {
     super(theme);
@@ -99,8 +88,7 @@ export class AttuneChat extends View {
       this.#composer.putBack(message);
       return false;
     }
-    this.#sure = true;
-    this.#about = null;
+    this.#extras?.settle();
     this.#composer.take(message);
     this.#composer.focus();
     return chat.send(message, previous);
@@ -167,15 +155,16 @@ export class AttuneChat extends View {
   #content(words: Words) {
     const chat = this.#chat;
     const title = this.#title;
-    const anew = chat?.exchanges.length ? () => this.#ask(false) : null;
-    const chooser = chat && this.#personas.length > 1 ? this.#extras?.chooser(words, this.#personas, chat.persona, (one) => this.#turnTo(one)) : nothing;
+    const extras = this.#extras;
+    const anew = extras && chat?.exchanges.length ? () => extras.ask() : null;
+    const chooser = chat && this.#personas.length > 1 ? extras?.chooser(words, this.#personas, chat.persona, (one) => this.#turnTo(one)) : nothing;
     return html`
       ${head(words, title, chooser, anew, this.#launched ? () => this.close() : null)}
       <div class="main">
         <div id="log" role="log" aria-live="off" tabindex="0" aria-busy=${Boolean(chat?.busy)} aria-label=${words("conversation", { title })}>
           <div class="column content">${chat ? this.#conversation(chat, words) : this.#fault ? nothing : waiting(words("loading"))}</div>
         </div>
-        <button type="button" class="jump" ?hidden=${!this.#end || this.#end.following} @click=${this.#jump}>${down()}${words("jump")}</button>
+        <button type="button" class="jump" ?hidden=${!this.#end?.away} @click=${this.#jump}>${down()}${words("jump")}</button>
       </div>
       <footer class="foot" part="footer"><div class="column">
         ${this.#notice(words, title)}
@@ -204,7 +193,8 @@ export class AttuneChat extends View {
       const retry = fault.passing ? () => this.#again() : null;
       return troubleView(words, title, { trouble: fault, about: "load", retry }, this.#left(fault), null);
     }
-    if (chat && !this.#sure) return this.#extras?.sure(this.#scene(chat), () => this.#ask(true));
+    const sure = chat && this.#extras?.sure(this.#scene(chat));
+    if (sure) return sure;
     if (!chat?.notice) return nothing;
     const { trouble } = chat.notice;
     return troubleView(words, title, chat.notice, this.#left(trouble), chat.exchanges.length ? () => this.reset() : null);
@@ -219,18 +209,8 @@ export class AttuneChat extends View {
       persona: chat.persona,
       title: chat.persona.title,
       replies: this.#replies,
-      editing: this.#editing,
-      about: this.#about,
-      copied: this.#copied,
       extras: this.#extras,
       reset: () => this.reset(),
-      choose: (exchange) => {
-        this.#editing = this.#about = null;
-        chat.choose(exchange);
-      },
-      edit: (exchange) => this.#edit(exchange),
-      tell: (exchange, focus) => void this.#showPanel(exchange, focus),
-      copy: ({ reply, id }) => void this.#copy(reply, id),
       send: (message, previous) => void this.send(message, previous),
     };
   }
@@ -299,8 +279,7 @@ export class AttuneChat extends View {
   #sit(persona: Persona): void {
     this.#chat?.leave();
     this.#announcer.quiet();
-    this.#editing = this.#about = null;
-    this.#sure = true;
+    this.#extras?.settle();
     const memory = new Memory(this.#shelf, persona.name);
     const chat = (this.#chat = new Chat(persona, new Api(this.#address), memory, this.#stage));
     this.#composer.open(memory);
@@ -353,57 +332,32 @@ export class AttuneChat extends View {
     if (tell) this.#tell(opened ? "open" : "close");
   }
 
-  #edit(exchange: Exchange | null): void {
-    this.#editing = exchange?.id ?? null;
-    this.redraw();
-    void this.drawn.then(() => {
-      const area = this.find(".editor textarea");
-      if (area) area.focus();
-      else this.#composer.focus();
-    });
-  }
-
-  async #showPanel(exchange: Exchange | null, focus = false): Promise<void> {
-    const before = this.#about;
-    this.#about = exchange?.id ?? null;
-    if (exchange) this.#end?.hold();
-    this.redraw();
-    await this.drawn;
-    const panel = this.find(".panel");
-    panel?.scrollIntoView({ block: "nearest" });
-    if (focus && panel) panel.querySelector<HTMLElement>("input, textarea")?.focus();
-    if (focus && !panel && before) this.find(".more")?.focus();
-  }
-
-  #ask(sure: boolean): void {
-    this.#sure = sure;
-    this.redraw();
-    void this.drawn.then(() => (sure ? this.#composer.focus() : this.find("#sure")?.focus()));
-  }
-
-  async #copy(text: string, id: string | null = null): Promise<void> {
-    if (!(await this.#extras?.copyText(text))) return;
-    this.#announcer.say(this.#words("copied"));
-    this.#copied = id;
-    this.redraw();
-    setTimeout(() => {
-      this.#copied = null;
-      this.redraw();
-    }, COPIED);
-  }
-
   async #loadExtras(): Promise<void> {
     if (this.#extras || this.#lazy.extras) return;
     try {
       const part = await this.#load("extras");
       Object.assign(english, part.english);
-      this.#extras = part.extras as Extras;
-      this.#extras.dressCode(this.#undressed.splice(0), this.#code);
+      this.#extras = part.createExtras(this.#host) as Extras;
+      this.#extras.dressCode(this.#undressed.splice(0));
       this.redraw();
     } catch {
       // One can still talk. It is tried again with the next drawing.
     }
   }
+
+  readonly #host: Host = ((element: AttuneChat) => ({
+    redraw: () => this.redraw(),
+    get drawn() {
+      return element.drawn;
+    },
+    find: (selector) => this.find(selector),
+    compose: () => this.#composer.focus(),
+    hold: () => this.#end?.hold(),
+    tell: (words) => this.#announcer.say(words),
+    words: (key, values) => this.#words(key, values),
+    highlight: async (code, language) => (await this.#load("highlight")).highlight(code, language),
+    sanitise,
+  }))(this);
 
   /** Load a part of the element, with its style sheet, once. */
   #load(name: keyof typeof PARTS): Promise<any> {

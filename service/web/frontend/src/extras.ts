@@ -1,7 +1,7 @@
 // What can be done about a turn, loaded once there is one: copy, rate, ask again, page, edit, choose, begin anew. And the choice
 // of a persona, where there are several.
 
-import { html, nothing } from "lit-html";
+import { html, nothing, type TemplateResult } from "lit-html";
 import { copyText } from "./clipboard";
 import { dressCode } from "./code";
 import { compare } from "./compare";
@@ -10,41 +10,121 @@ import { again, copy, done, edit } from "./icons";
 import { pager } from "./pager";
 import { panel } from "./panel";
 import { afterThumbs, thumbs } from "./rating";
-import type { Extras, Scene } from "./scene";
+import type { Extras, Host, Scene } from "./scene";
 import { isDead, type Turn } from "./thread";
-import type { Persona } from "./types";
+import type { Exchange, Persona } from "./types";
 import type { Words } from "./words";
 
 export { default as css } from "./extras.css";
 export { default as english } from "./locales/en.extras.json";
 
-export const extras: Extras = { aboutMessage, aboutReply, editor, compare, chooser, sure, dressCode, copyText };
+const COPIED = 2_000; // milliseconds for which a copy is confirmed
 
-function aboutMessage(scene: Scene, { exchange, wordings }: Turn) {
-  const { words, chat } = scene;
-  const label = words("edit");
-  return html`<div class="actions end">
-    ${pager(scene, wordings, exchange, "message_n")}
-    <button type="button" class="icon quiet" aria-label=${label} title=${label} ?disabled=${chat.busy} @click=${() => scene.edit(exchange)}>${edit()}</button>
-  </div>`;
+/** What the parts of it know, besides the scene: what is open, and how to open and close it. */
+export interface Desk {
+  editing: string | null;
+  about: string | null;
+  copied: string | null;
+  edit(exchange: Exchange | null): void;
+  /** Open or close the panel about a reply; `focus` moves into it, or back out of it. */
+  tell(exchange: Exchange | null, focus?: boolean): void;
+  choose(scene: Scene, exchange: Exchange): void;
+  copy(text: string, id?: string): Promise<void>;
 }
 
-function aboutReply(scene: Scene, { exchange, replies }: Turn) {
+export function createExtras(host: Host): Extras {
+  let asking = false;
+
+  const desk: Desk = {
+    editing: null,
+    about: null,
+    copied: null,
+    edit(exchange) {
+      desk.editing = exchange?.id ?? null;
+      redrawn(() => {
+        const area = host.find(".editor textarea");
+        if (area) area.focus();
+        else host.compose();
+      });
+    },
+    tell(exchange, focus = false) {
+      const before = desk.about;
+      desk.about = exchange?.id ?? null;
+      if (exchange) host.hold();
+      redrawn(() => {
+        const panel = host.find(".panel");
+        panel?.scrollIntoView({ block: "nearest" });
+        if (focus && panel) panel.querySelector<HTMLElement>("input, textarea")?.focus();
+        if (focus && !panel && before) host.find(".more")?.focus();
+      });
+    },
+    choose({ chat }, exchange) {
+      desk.editing = desk.about = null;
+      chat.choose(exchange);
+    },
+    async copy(text, id) {
+      if (!(await copyText(text))) return;
+      host.tell(host.words("copied"));
+      desk.copied = id ?? null;
+      host.redraw();
+      setTimeout(() => {
+        desk.copied = null;
+        host.redraw();
+      }, COPIED);
+    },
+  };
+
+  function redrawn(then: () => void): void {
+    host.redraw();
+    void host.drawn.then(then);
+  }
+
+  function ask(yes: boolean): void {
+    asking = yes;
+    redrawn(() => (yes ? host.find("#sure")?.focus() : host.compose()));
+  }
+
+  return {
+    message: (scene, turn, said) => (desk.editing === turn.exchange.id ? editor(scene, desk, turn.exchange) : message(scene, desk, turn, said)),
+    reply: (scene, turn) => reply(scene, desk, turn),
+    compare,
+    chooser,
+    sure: (scene) => (asking ? sure(scene, () => ask(false)) : null),
+    ask: () => ask(true),
+    settle() {
+      asking = false;
+      desk.editing = desk.about = null;
+    },
+    dressCode: (nodes) => dressCode(nodes, host, (text) => void desk.copy(text)),
+  };
+}
+
+function message(scene: Scene, desk: Desk, { exchange, wordings }: Turn, said: TemplateResult) {
+  const { words, chat } = scene;
+  const label = words("edit");
+  return html`<div class="said">${said}
+    <div class="actions">
+      <button type="button" class="icon quiet" aria-label=${label} title=${label} ?disabled=${chat.busy} @click=${() => desk.edit(exchange)}>${edit()}</button>
+      ${pager(words, wordings, exchange, "message_n", (one) => desk.choose(scene, one))}
+    </div></div>`;
+}
+
+function reply(scene: Scene, desk: Desk, { exchange, replies }: Turn) {
   const { words, chat } = scene;
   const complete = exchange.state === "complete";
-  const copied = scene.copied === exchange.id;
+  const copied = desk.copied === exchange.id;
   if (exchange.state === "open" || (isDead(exchange) && replies.length < 2)) return nothing;
   return html`<div class="actions" part="actions">
-      ${complete ? thumbs(scene, exchange) : nothing}
+      ${complete ? thumbs(scene, desk, exchange) : nothing}
       <button type="button" class="icon" aria-label=${words(copied ? "copied" : "copy")} title=${words("copy")}
-        @click=${() => scene.copy(exchange)}>${copied ? done() : copy()}</button>
+        @click=${() => desk.copy(exchange.reply, exchange.id)}>${copied ? done() : copy()}</button>
       ${complete
         ? html`<button type="button" class="icon" aria-label=${words("another")} title=${words("another")} ?disabled=${chat.busy}
             @click=${() => chat.regenerate(exchange)}>${again()}</button>`
         : nothing}
-      ${pager(scene, replies, exchange, "reply_n")} ${complete ? afterThumbs(scene, exchange) : nothing}
+      ${pager(words, replies, exchange, "reply_n", (one) => desk.choose(scene, one))} ${complete ? afterThumbs(scene, desk, exchange) : nothing}
     </div>
-    ${panel(scene, exchange)}`;
+    ${panel(scene, desk, exchange)}`;
 }
 
 function chooser(words: Words, personas: Persona[], current: Persona, choose: (persona: Persona) => void) {

@@ -3,9 +3,10 @@
 const NEAR = 80; // CSS pixels from the end that still count as being there
 
 export class End {
-  /** Whether the end is followed; otherwise there is a way to jump to it. */
-  following = true;
-  readonly #observer = new ResizeObserver(() => (this.following ? this.go() : this.#measure()));
+  /** Whether the end is out of sight, so that there must be a way to jump to it. */
+  away = false;
+  #following = true;
+  readonly #observer = new ResizeObserver(() => (this.#following ? this.go() : this.#measure()));
   readonly #measured = () => this.#measure();
 
   constructor(
@@ -26,7 +27,7 @@ export class End {
 
   /** Stay here, though the end is near: somebody is reading or writing here. */
   hold(): void {
-    this.following = false;
+    this.#following = false;
   }
 
   disconnect(): void {
@@ -39,9 +40,10 @@ export class End {
     if (clientHeight) this.#set(scrollHeight - clientHeight - scrollTop < NEAR);
   }
 
-  #set(following: boolean): void {
-    if (following === this.following) return;
-    this.following = following;
+  #set(near: boolean): void {
+    this.#following = near;
+    if (this.away !== near) return;
+    this.away = !near;
     this.changed();
   }
 }

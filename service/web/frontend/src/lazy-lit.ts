@@ -1,5 +1,5 @@
 // lit-html for the parts that are loaded later: the element's own, so that nothing is loaded twice.
 
-const { html, svg, nothing } = (customElements.get("attune-chat") as unknown as { kit: typeof import("lit-html") }).kit;
+const { html, nothing } = (customElements.get("attune-chat") as unknown as { kit: typeof import("lit-html") }).kit;
 
-export { html, svg, nothing };
+export { html, nothing };

@@ -9,17 +9,13 @@ import type { Card, Exchange } from "./types";
 export function turnView(scene: Scene, turn: Turn, last: boolean) {
   const { exchange } = turn;
   const { extras, words } = scene;
+  const said = html`<p class="message" part="message" dir="auto"><span class="unseen">${words("you")}: </span>${exchange.message}</p>`;
   return html`<article class="turn ${last ? "last" : ""}">
-    ${extras && scene.editing === exchange.id
-      ? extras.editor(scene, exchange)
-      : html`<div class="said">
-          <p class="message" part="message" dir="auto"><span class="unseen">${words("you")}: </span>${exchange.message}</p>
-          ${extras?.aboutMessage(scene, turn)}
-        </div>`}
+    ${extras ? extras.message(scene, turn, said) : html`<div class="said">${said}</div>`}
     ${exchange.card ? card(words("card"), exchange.card) : nothing}
     ${extras && last && scene.chat.compare
       ? extras.compare(scene, turn, body)
-      : html`<div class="answer">${body(scene, exchange)} ${extras?.aboutReply(scene, turn)}</div>`}
+      : html`<div class="answer">${body(scene, exchange)} ${extras?.reply(scene, turn)}</div>`}
   </article>`;
 }
 

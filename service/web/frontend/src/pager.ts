@@ -2,11 +2,11 @@
 
 import { html, nothing } from "lit-html";
 import { back, on } from "./icons";
-import type { Scene } from "./scene";
 import type { Exchange } from "./types";
+import type { Words } from "./words";
 
 /** Nothing when there is only one. `label` says which of how many, to those who do not see the numbers. */
-export function pager({ words, choose }: Scene, all: Exchange[], shown: Exchange, label: "reply_n" | "message_n") {
+export function pager(words: Words, all: Exchange[], shown: Exchange, label: "reply_n" | "message_n", choose: (exchange: Exchange) => void) {
   if (all.length < 2) return nothing;
   const at = all.indexOf(shown);
   const step = (to: Exchange | undefined, name: string, icon: unknown) =>

@@ -1,19 +1,19 @@
 // Why a reply was good or bad, and what it should have been: asked for quietly, in the place where it was rated.
 
 import { html, nothing } from "lit-html";
+import type { Desk } from "./extras";
 import type { Scene } from "./scene";
 import type { Exchange, Rating } from "./types";
 
 /** The panel, when it is open. Each thumb has a panel of its own, so that none shows what was said with the other. */
-export function panel(scene: Scene, exchange: Exchange) {
+export function panel(scene: Scene, desk: Desk, exchange: Exchange) {
   const { rating } = exchange;
-  if (!rating || scene.about !== exchange.id) return nothing;
-  const form = view(scene, exchange, rating);
+  if (!rating || desk.about !== exchange.id) return nothing;
+  const form = view(scene, desk, exchange, rating);
   return rating.rating === "up" ? html`<div class="about-good">${form}</div>` : html`<div class="about-bad">${form}</div>`;
 }
 
-function view(scene: Scene, exchange: Exchange, rating: Rating) {
-  const { words, language, persona, chat, tell } = scene;
+function view({ words, language, persona, chat }: Scene, { tell }: Desk, exchange: Exchange, rating: Rating) {
   const down = rating.rating === "down";
   const reasons = persona.reasons?.[rating.rating] ?? [];
   const save = (event: SubmitEvent) => {

@@ -1,22 +1,23 @@
 // The rating of one reply: saved with one click, withdrawn with a second, explained only by those who want to.
 
 import { html, nothing } from "lit-html";
-import { thumbDown, thumbUp } from "./icons";
+import type { Desk } from "./extras";
+import { thumb as drawing } from "./icons";
 import type { Scene } from "./scene";
 import type { Exchange, Thumb } from "./types";
 
 /** The two thumbs. */
-export function thumbs(scene: Scene, exchange: Exchange) {
+export function thumbs(scene: Scene, desk: Desk, exchange: Exchange) {
   const { words } = scene;
-  const button = (thumb: Thumb, label: string, icon: unknown) =>
+  const button = (thumb: Thumb, label: string) =>
     html`<button type="button" class="icon ${thumb}" part="thumb" aria-pressed=${exchange.rating?.rating === thumb} aria-label=${label} title=${label}
-      @click=${() => press(scene, exchange, thumb)}>${icon}</button>`;
+      @click=${() => press(scene, desk, exchange, thumb)}>${drawing()}</button>`;
   return html`<span class="thumbs" role="group" aria-label=${words("rate")}>
-    ${button("up", words("good"), thumbUp())}${button("down", words("bad"), thumbDown())}</span>`;
+    ${button("up", words("good"))}${button("down", words("bad"))}</span>`;
 }
 
 /** What is said beside the thumbs: thanks, the way to say more, or what became of a rating that was not saved. */
-export function afterThumbs({ words, chat, about, tell }: Scene, exchange: Exchange) {
+export function afterThumbs({ words, chat }: Scene, { about, tell }: Desk, exchange: Exchange) {
   const { rating, id } = exchange;
   const note = chat.notes.get(id);
   const explained = Boolean(rating && (rating.reasons.length || rating.comment || rating.correction));
@@ -31,7 +32,7 @@ export function afterThumbs({ words, chat, about, tell }: Scene, exchange: Excha
   `;
 }
 
-function press({ chat, tell }: Scene, exchange: Exchange, thumb: Thumb): void {
+function press({ chat }: Scene, { tell }: Desk, exchange: Exchange, thumb: Thumb): void {
   const again = exchange.rating?.rating === thumb;
   chat.rate(exchange, again ? null : { rating: thumb, reasons: [], comment: "", correction: null });
   tell(!again && thumb === "down" ? exchange : null);
