@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 # PyTorch's own index of CPU builds; asked only on Linux without an NVIDIA card, and passed over where it cannot be reached.
 TORCH_CPU_INDEX ?= https://download.pytorch.org/whl/cpu
 
-.PHONY: setup run test check clients widget loop clean
+.PHONY: setup run test check clients widget loop bench clean
 
 setup: $(VENV)/.installed
 
@@ -56,6 +56,10 @@ widget:
 # The figures of the README: two nights on the starter model, seen from outside.
 loop: setup
 	$(BIN)/python tests/bench/loop.py
+
+# What a stream costs, beside a bare forwarder and LiteLLM's proxy. QUICK=--quick for seconds instead of minutes.
+bench: setup
+	$(BIN)/python tests/bench/speed.py $(QUICK)
 
 clean:
 	rm -rf $(VENV) $(CLIENTS) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage*

@@ -1,6 +1,5 @@
 """The asking: the models of a persona or version in their order, the reply cleaned and shown as it comes."""
 
-from collections.abc import Callable
 from contextlib import aclosing
 from typing import Any
 
@@ -10,6 +9,7 @@ from service.chat.context import Material, View, fit
 from service.chat.exchange import Ending, Opened, first_model
 from service.chat.messages import assemble
 from service.chat.reply import ReplyCleaner
+from service.chat.transcript import Transcript
 from service.db.tables import ExchangeState
 from service.errors import Invalid, ProviderError
 from service.providers.base import Call, Piece
@@ -25,7 +25,7 @@ log = structlog.get_logger()
 
 
 class Question:
-    """An opened exchange and how its reply is to be drawn; `show` is called with each part of the reply that may be seen."""
+    """An opened exchange and how its reply is to be drawn; what of the reply may be seen is told to the `transcript`."""
 
     def __init__(
         self,
@@ -33,16 +33,15 @@ class Question:
         overrides: dict[str, Any],
         providers: Providers,
         settings: Settings,
-        show: Callable[[str], None],
+        transcript: Transcript,
         counters: TokenCounters | None = None,
     ) -> None:
         self._opened = opened
         self._overrides = overrides
         self._providers = providers
         self._settings = settings
-        self._show = show
+        self._transcript = transcript
         self._counters = counters or TokenCounters(settings)
-        self._shown: list[str] = []
         self._warnings: list[str] = []
         self._cut: list[str] = []
         self._passed_over: dict[str, str] = {}
@@ -84,7 +83,7 @@ class Question:
     def _fail(self, name: str, error: ProviderError) -> None:
         """Go on to the next model, unless a part of this one's reply was shown."""
         log.warning("provider_failed", exchange=self._opened.id, model=name, code=error.code, reason=error.message)
-        if self._shown:
+        if len(self._transcript):
             raise error
         self._passed_over[name] = error.code
         self._trouble = error
@@ -117,11 +116,11 @@ class Question:
                 if cleaner.stopped:
                     break
         self._tell(cleaner.finish())
-        if not self._shown:
+        if not len(self._transcript):
             raise ProviderError(f"The provider {provider} gave an empty reply.", code="reply_empty")
         return Ending(
             ExchangeState.complete,
-            "".join(self._shown),
+            self._transcript.text,
             finish_reason=last.finish_reason,
             provider=provider,
             model=model,
@@ -132,8 +131,7 @@ class Question:
 
     def _tell(self, text: str) -> None:
         if text:
-            self._shown.append(text)
-            self._show(text)
+            self._transcript.tell("delta", text)
 
     def _call(self, provider: str, model: str, *, insist: bool) -> Call:
         sampling = self._opened.persona.settings.sampling

@@ -126,9 +126,7 @@ class Generations:
     def start(self, opened: Opened, overrides: dict[str, Any] | None = None) -> Generation:
         """Begin the reply of an opened exchange. It goes on whether or not anybody follows."""
         generation = Generation(opened)
-        question = Question(
-            opened, overrides or {}, self._providers, self._settings, partial(generation.transcript.tell, "delta"), self.counters
-        )
+        question = Question(opened, overrides or {}, self._providers, self._settings, generation.transcript, self.counters)
         generation.question = question
         self._running[opened.id] = generation
         generation.task = asyncio.create_task(question.answer(), name=f"answer {opened.id}")

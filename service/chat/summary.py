@@ -17,6 +17,7 @@ from service.chat.context import quoted
 from service.chat.exchange import Ending, Opened
 from service.chat.messages import whole_exchanges
 from service.chat.recall import ancestors, find_summary
+from service.chat.transcript import Transcript
 from service.db.journal import Journal
 from service.db.tables import ExchangeState, Summary, now
 from service.errors import AttuneError
@@ -104,7 +105,7 @@ class Summaries:
             prompt=_PROMPT.format(name=opened.persona.settings.title), view=None, model="", history=[], message=message, created_at=now()
         )
         drawn = {"max_tokens": _MOST_TOKENS, "temperature": 0.3, "stop": []}
-        return await Question(asked, drawn, self._providers, self._settings, lambda _: None, self._counters).answer()
+        return await Question(asked, drawn, self._providers, self._settings, Transcript(), self._counters).answer()
 
 
 def _find_task(session: Session, opened: Opened, reply: str) -> _Task | None:

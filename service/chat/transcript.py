@@ -22,7 +22,7 @@ class Transcript:
     def __init__(self) -> None:
         # The words in one piece, and where each delta ends: a list of events would take twenty times the room.
         self._words = bytearray()
-        self._ends = array("L")
+        self._ends = array("I")
         self._last: Event | None = None
         self._ears: list[_Ear] = []
 

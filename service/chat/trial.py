@@ -10,6 +10,7 @@ from service.chat.context import Material, View, system_text
 from service.chat.exchange import Opened
 from service.chat.messages import trim_history
 from service.chat.recall import find_lore
+from service.chat.transcript import Transcript
 from service.db.tables import Version, now
 from service.errors import ProviderError
 from service.personas.persona import Persona
@@ -34,15 +35,25 @@ class Tried(msgspec.Struct, frozen=True, kw_only=True):
     warnings: list[str] = []
 
 
+class _Timed(Transcript):
+    """Remembers when the first word came."""
+
+    first_at = 0.0
+
+    def tell(self, kind: str, text: str = "") -> None:
+        self.first_at = self.first_at or time.monotonic()
+        super().tell(kind, text)
+
+
 async def try_once(persona: Persona, model: str, talk: Sequence[Turn], seed: int | None, providers: Providers, settings: Settings) -> Tried:
     """Ask `model` (provider:model) for the reply to a conversation that ends with a person's message. A failure is told, not raised."""
-    shown: list[tuple[float, str]] = []
+    transcript = _Timed()
     question = Question(
         _opened(persona, model, talk),
         {} if seed is None else {"seed": seed},
         providers,
         settings,
-        lambda text: shown.append((time.monotonic(), text)),
+        transcript,
     )
     begun = time.monotonic()
     ending, trouble = None, None
@@ -51,12 +62,12 @@ async def try_once(persona: Persona, model: str, talk: Sequence[Turn], seed: int
     except ProviderError as error:
         trouble = error
     return Tried(
-        reply="".join(text for _, text in shown),
+        reply=transcript.text,
         seed=seed,
         error=trouble.message if trouble else None,
         code=trouble.code if trouble else None,
         finish_reason=ending.finish_reason if ending else None,
-        first_seconds=round(shown[0][0] - begun, 4) if shown else None,
+        first_seconds=round(transcript.first_at - begun, 4) if transcript.first_at else None,
         seconds=round(time.monotonic() - begun, 4),
         prompt_tokens=ending.prompt_tokens if ending else None,
         completion_tokens=ending.completion_tokens if ending else None,

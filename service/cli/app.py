@@ -18,6 +18,7 @@ _COMMANDS = {
     "model": "service.cli.model:model",
     "keys": "service.cli.keys:keys",
     "db": "service.cli.db:db",
+    "openapi": "service.web.describe:openapi",
     "version": "service.cli.version:version",
 }
 

@@ -33,7 +33,7 @@ class Statement:
     def run(self, session: Session, **values: Any) -> Any | None:
         """Run it in the session's transaction; return its first row, if any. Only texts and numbers are the same everywhere."""
         connection = session.connection()
-        driver = connection.connection.dbapi_connection
+        driver: Any = connection.connection.dbapi_connection
         if isinstance(driver, sqlite3.Connection):
             ready = self._ready = self._ready or _compile(connection, self._statement)
             given = [values.get(name, default) if kind is None else kind(values.get(name, default)) for name, default, kind in ready.places]

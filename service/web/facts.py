@@ -15,6 +15,7 @@ from service.db.tables import Conversation, Fact, Person
 from service.errors import Conflict, NotFound, NotPermitted
 from service.personas.persona import Persona
 from service.web.guards import Caller, known, own_conversation
+from service.web.lists import PageAsked, cut_page, pages
 from service.web.state import Desk
 from service.web.wire import Page
 
@@ -38,16 +39,21 @@ class FactsController(Controller):
 
     path = "/api"
     guards = [known]
+    dependencies = pages
     tags = ["Facts"]
 
-    @get("/conversations/{conversation_id:str}/facts")
+    @get("/conversations/{conversation_id:str}/facts", summary="List what is remembered of a person")
     async def list_of_conversation(
-        self, conversation_id: FromPath[str], desk: NamedDependency[Desk], caller: NamedDependency[Caller]
+        self,
+        conversation_id: FromPath[str],
+        desk: NamedDependency[Desk],
+        caller: NamedDependency[Caller],
+        page: NamedDependency[PageAsked],
     ) -> Page[FactOut]:
         """What the person of this conversation asked its persona to remember, in this conversation or another, oldest first."""
-        return await desk.read(partial(_of_conversation, conversation_id=conversation_id, caller=caller))
+        return await desk.read(partial(_of_conversation, conversation_id=conversation_id, caller=caller, page=page))
 
-    @post("/conversations/{conversation_id:str}/facts")
+    @post("/conversations/{conversation_id:str}/facts", summary="Remember something")
     async def add(
         self, conversation_id: FromPath[str], data: JSONBody[FactIn], desk: NamedDependency[Desk], caller: NamedDependency[Caller]
     ) -> FactOut:
@@ -55,32 +61,33 @@ class FactsController(Controller):
         caller.require("chat")
         return await desk.journal.write(partial(_add, desk=desk, conversation_id=conversation_id, text=data.text, caller=caller))
 
-    @get("/facts")
+    @get("/facts", summary="List what is remembered of an app's user")
     async def list_of_user(
         self,
         persona: FromQuery[str],
         user: Annotated[str, QueryParameter(min_length=1, max_length=200)],
         desk: NamedDependency[Desk],
         caller: NamedDependency[Caller],
+        page: NamedDependency[PageAsked],
     ) -> Page[FactOut]:
         """What a user of the app asked a persona to remember; `user` is the one of the app's chat completions."""
         caller.require_key("chat")
-        return await desk.read(partial(_of_user, persona=desk.personas.get(persona), user=user, caller=caller))
+        return await desk.read(partial(_of_user, persona=desk.personas.get(persona), user=user, caller=caller, page=page))
 
-    @delete("/facts/{fact_id:str}")
+    @delete("/facts/{fact_id:str}", summary="Forget something")
     async def forget(self, fact_id: FromPath[str], desk: NamedDependency[Desk], caller: NamedDependency[Caller]) -> None:
         """Delete a fact: from the next message on the persona is not told of it."""
         await desk.journal.write(partial(_forget, fact_id=fact_id, caller=caller))
 
 
-def _of_conversation(session: Session, conversation_id: str, caller: Caller) -> Page[FactOut]:
+def _of_conversation(session: Session, conversation_id: str, caller: Caller, page: PageAsked) -> Page[FactOut]:
     conversation = own_conversation(session, conversation_id, caller)
-    return _page(list_facts(session, conversation.person_id, conversation.persona))
+    return _page(list_facts(session, conversation.person_id, conversation.persona), page)
 
 
-def _of_user(session: Session, persona: Persona, user: str, caller: Caller) -> Page[FactOut]:
+def _of_user(session: Session, persona: Persona, user: str, caller: Caller, page: PageAsked) -> Page[FactOut]:
     person = session.exec(select(Person).where(Person.external == f"key:{caller.key_id}:{user}")).first()
-    return _page(list_facts(session, person.id, persona.name) if person else [])
+    return _page(list_facts(session, person.id, persona.name) if person else [], page)
 
 
 def _add(session: Session, desk: Desk, conversation_id: str, text: str, caller: Caller) -> FactOut:
@@ -107,10 +114,9 @@ def _is_theirs(session: Session, fact: Fact, caller: Caller) -> bool:
     return session.exec(query.limit(1)).first() is not None
 
 
-def _page(facts: list[Fact]) -> Page[FactOut]:
-    """All of them at once: there are never more than `MOST_FACTS`."""
-    data = [_out(fact) for fact in facts]
-    return Page(data=data, first_id=data[0].id if data else None, last_id=data[-1].id if data else None, has_more=False)
+def _page(facts: list[Fact], page: PageAsked) -> Page[FactOut]:
+    """Cut out of all of them: there are never more than `MOST_FACTS`."""
+    return cut_page([(fact.id, _out(fact)) for fact in facts], page)
 
 
 def _out(fact: Fact) -> FactOut:

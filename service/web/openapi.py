@@ -8,7 +8,6 @@ from typing import Any
 
 import anyio.to_thread
 import msgspec
-import rich_click as click
 from litestar import HttpMethod, Litestar, Response, route
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.spec import Components, SecurityScheme
@@ -59,12 +58,6 @@ async def description() -> Response[dict[str, Any]]:
     return Response(await anyio.to_thread.run_sync(describe), media_type="application/vnd.oai.openapi+json")
 
 
-@click.command("openapi")
-def openapi() -> None:
-    """Print the description of the API (OpenAPI), as /schema serves it. The one of this version is deploy/openapi.json."""
-    click.echo(written(), nl=False)
-
-
 def written() -> str:
     """The OpenAPI document as the file that is kept of it."""
     return msgspec.json.format(msgspec.json.encode(describe()), indent=1).decode() + "\n"
@@ -80,6 +73,7 @@ def describe() -> dict[str, Any]:
         description=_ABOUT,
         components=Components(security_schemes={"key": SecurityScheme(type="http", scheme="bearer", description=words)}),
         security=[{"key": []}],
+        use_handler_docstrings=True,
     )
     generated = Litestar(route_handlers=ROUTES, dependencies=DEPENDENCIES, openapi_config=config).openapi_schema.to_schema()
     document: dict[str, Any] = msgspec.json.decode(_GENERIC.sub(r"PageOf\1", msgspec.json.encode(generated).decode()))
@@ -89,7 +83,14 @@ def describe() -> dict[str, Any]:
     document["components"]["parameters"] = {"IdempotencyKey": _idempotency_key()}
     for path, method, operation in _operations(document):
         _complete(operation, path, method)
-    return document
+    return _in_order(document)
+
+
+def _in_order(document: dict[str, Any]) -> dict[str, Any]:
+    """The same document, with what the framework keeps in sets in an order that is always the same."""
+    paths = {path: {method: item[method] for method in _METHODS if method in item} for path, item in sorted(document["paths"].items())}
+    components = {kind: dict(sorted(parts.items())) for kind, parts in document["components"].items()}
+    return {**document, "paths": paths, "components": components}
 
 
 def _operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
@@ -116,7 +117,7 @@ def _complete(operation: dict[str, Any], path: str, method: str) -> None:
 
 
 def _problem() -> dict[str, Any]:
-    words = "There is no conversation of this id."
+    words = "There is no such conversation."
     example = {
         "type": "about:blank",
         "title": "Conversation not found",

@@ -25,21 +25,21 @@ class RatingsController(Controller):
     guards = [known]
     tags = ["Ratings"]
 
-    @put([_OURS, _OPENAI])
+    @put([_OURS, _OPENAI], summary="Rate a reply")
     async def put_rating(
         self, exchange_id: FromPath[str], data: JSONBody[RatingIn], desk: NamedDependency[Desk], caller: NamedDependency[Caller]
     ) -> RatingOut:
         """Rate an exchange, or change the rating: the last word wins, and nothing of an earlier one survives it."""
         return await _keep(desk, caller, exchange_id, data)
 
-    @post(_OPENAI, status_code=200)
+    @post(_OPENAI, status_code=200, summary="Rate a reply, by POST")
     async def post_rating(
         self, exchange_id: FromPath[str], data: JSONBody[RatingIn], desk: NamedDependency[Desk], caller: NamedDependency[Caller]
     ) -> RatingOut:
         """The same as PUT, for clients that can only POST."""
         return await _keep(desk, caller, exchange_id, data)
 
-    @get([_OURS, _OPENAI])
+    @get([_OURS, _OPENAI], summary="Get the caller's rating")
     async def get_rating(self, exchange_id: FromPath[str], desk: NamedDependency[Desk], caller: NamedDependency[Caller]) -> RatingOut:
         """The caller's word as it stands."""
         caller.require("rate")
@@ -48,7 +48,7 @@ class RatingsController(Controller):
             raise NotFound("You have not rated this exchange.", code="rating_not_found")
         return found
 
-    @delete([_OURS, _OPENAI])
+    @delete([_OURS, _OPENAI], summary="Withdraw a rating")
     async def delete_rating(self, exchange_id: FromPath[str], desk: NamedDependency[Desk], caller: NamedDependency[Caller]) -> None:
         """Withdraw the caller's word; without one there is nothing to do."""
         caller.require("rate")

@@ -44,7 +44,7 @@ def event_stream(
 
 class _EventStream(Stream):
     def __init__(self, body: AsyncGenerator[Packet, None], leave: Callable[[], None], headers: dict[str, str]) -> None:
-        super().__init__(body, headers=headers, media_type=_MEDIA_TYPE)
+        super().__init__((), headers=headers, media_type=_MEDIA_TYPE)
         self._body = body
         self._leave = leave
 

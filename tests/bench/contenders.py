@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 import shutil
 import subprocess
 import sys
@@ -106,19 +107,19 @@ def bare_forwarder(folder: Path, upstream_url: str) -> Iterator[Contender]:
 
 @contextmanager
 def litellm_proxy(folder: Path, upstream_url: str, program: Path) -> Iterator[Contender]:
-    """LiteLLM's proxy with one worker, without keys and without logging."""
-    port = free_port()
+    """LiteLLM's proxy with one worker and one key, without logging."""
+    port, key = free_port(), f"sk-{secrets.token_hex(32)}"
     models = [
         {"model_name": name, "litellm_params": {"model": f"openai/{name}", "api_base": upstream_url, "api_key": "none"}}
         for name in ("words", "paced")
     ]
-    (folder / "litellm.yaml").write_text(json.dumps({"model_list": models}))  # JSON is YAML.
+    (folder / "litellm.yaml").write_text(json.dumps({"model_list": models, "general_settings": {"master_key": key}}))  # JSON is YAML.
     env = {**os.environ, "LITELLM_LOG": "ERROR", "LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_TELEMETRY": "False"}
     env["PATH"] = f"{program.parent}{os.pathsep}{env['PATH']}"
     command = [str(program), "--config", str(folder / "litellm.yaml"), "--host", "127.0.0.1", "--port", str(port), "--num_workers", "1"]
     with running(command, env, folder / "litellm.log") as process:
         until(lambda: answers(f"http://127.0.0.1:{port}/health/liveliness"), 120, "LiteLLM")
-        yield Contender("LiteLLM", f"http://127.0.0.1:{port}/v1", "words", "paced", psutil.Process(process.pid))
+        yield Contender("LiteLLM", f"http://127.0.0.1:{port}/v1", "words", "paced", psutil.Process(process.pid), key)
 
 
 def installed_litellm() -> tuple[Path | None, str]:

@@ -17,6 +17,9 @@ from urllib.parse import urlsplit
 import msgspec
 import uvloop
 
+_OPENING_SECONDS = 5.0
+"""The slow streams begin one after the other in this time, not all at one moment."""
+
 EXCHANGES = 4
 """Exchanges of one conversation: each question carries the history, as clients of OpenAI send it."""
 
@@ -68,7 +71,7 @@ class Connection(asyncio.Protocol):
     async def ask(self, request: bytes) -> None:
         """Send the request, and wait for the whole stream; raise `Broken` when it is none."""
         self.words: list[str] = []
-        self.late: list[int] = []
+        self.came_at: list[int] = []
         self.first_at = 0
         self._finish, self._closed, self._in_body = None, False, False
         self._wire, self._body = b"", b""
@@ -125,7 +128,7 @@ class Connection(asyncio.Protocol):
             if choice.delta.content:
                 self.first_at = self.first_at or now
                 self.words.append(choice.delta.content)
-                self.late.append(now)
+                self.came_at.append(now)
 
     def _settle(self) -> None:
         if self._done and not self._done.done():
@@ -204,7 +207,7 @@ async def keep_open(plan: Plan) -> dict[str, Any]:
 
     async def listen(number: int) -> None:
         nonlocal open_now, most_open
-        await asyncio.sleep(number / plan.connections)  # Spread over a second, as people are.
+        await asyncio.sleep(number / plan.connections * _OPENING_SECONDS)
         try:
             connection = await connect(plan.url)
             open_now += 1
@@ -212,11 +215,10 @@ async def keep_open(plan: Plan) -> dict[str, Any]:
             message = {"role": "user", "content": f"{plan.tag} {number}: count to {plan.tokens}"}
             await connection.ask(request(plan.url, plan.key, plan.model, [message]))
             open_now -= 1
-            sent = [int(stamp) for words in connection.words for stamp in words.split()]
-            came = [now for words, now in zip(connection.words, connection.late, strict=True) for _ in words.split()]
-            if len(sent) != plan.tokens:
-                raise Broken(f"Of {plan.tokens} tokens {len(sent)} came.")
-            late.extend((now - then) / 1e6 for now, then in zip(came, sent, strict=True))
+            told = [(int(sent), came) for words, came in zip(connection.words, connection.came_at, strict=True) for sent in words.split()]
+            if len(told) != plan.tokens:
+                raise Broken(f"Of {plan.tokens} tokens {len(told)} came.")
+            late.extend((came // 1000 - sent) % 10**9 / 1000 for sent, came in told)
             connection.close()
         except (Broken, OSError) as error:
             broken.append(str(error))

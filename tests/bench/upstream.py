@@ -1,7 +1,7 @@
 """A model server that costs nearly nothing: raw HTTP over asyncio, in a process of its own. `python tests/bench/upstream.py PORT`
 
-`words` sends its whole reply at once; `paced` sends 20 tokens a second, each of which is the moment it was sent (nanoseconds of the
-monotonic clock, which all processes of one machine share). How many tokens `paced` sends stands in the last message.
+`words` sends its whole reply at once; `paced` sends 20 tokens a second, each of which is the moment it was sent (the last nine digits of
+the microseconds of the monotonic clock, which all processes of one machine share). How many it sends stands in the last message.
 """
 
 import asyncio
@@ -45,8 +45,8 @@ def _chunk(data: bytes) -> bytes:
 
 _END = _event({}, "stop", usage={"prompt_tokens": 7, "completion_tokens": CHUNKS - 1, "total_tokens": CHUNKS + 6}) + _chunk(b"[DONE]")
 _AT_ONCE = _HEAD + b"".join(_event({"content": f" word{number}"}) for number in range(CHUNKS - 1)) + _END + b"0\r\n\r\n"
-_TOKEN = _event({"content": " 0000000000000000000"})
-_TOKEN_HEAD, _TOKEN_TAIL = _TOKEN.split(b"0000000000000000000")
+_TOKEN = _event({"content": " 000000000"})
+_TOKEN_HEAD, _TOKEN_TAIL = _TOKEN.split(b"000000000")
 
 
 class _Upstream(asyncio.Protocol):
@@ -82,7 +82,7 @@ class _Upstream(asyncio.Protocol):
             self._transport.write(_AT_ONCE)
 
     def _pace(self, left: int) -> None:
-        self._transport.write(_TOKEN_HEAD + b"%019d" % time.monotonic_ns() + _TOKEN_TAIL)
+        self._transport.write(_TOKEN_HEAD + b"%09d" % (time.monotonic_ns() // 1000 % 10**9) + _TOKEN_TAIL)
         if left > 1:
             self._timer = self._loop.call_later(PAUSE, self._pace, left - 1)
         else:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Playwright, sync_playwright
 
 from service.settings import Settings
 from service.web.app import create_app
@@ -92,12 +92,18 @@ def attune(speaker: tuple[Speaker, str], tmp_path_factory: pytest.TempPathFactor
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """Debian's Chromium."""
+def playwright() -> Iterator[Playwright]:
+    """What drives browsers."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
-        browser.close()
+        yield playwright
+
+
+@pytest.fixture(scope="session")
+def browser(playwright: Playwright) -> Iterator[Browser]:
+    """Debian's Chromium."""
+    browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+    yield browser
+    browser.close()
 
 
 MakeVisit = Callable[..., Visit]
@@ -112,15 +118,15 @@ def visit(browser: Browser, attune: Attune) -> Iterator[MakeVisit]:
     """
     visits: list[Visit] = []
 
-    def make(address: str = "", context: BrowserContext | None = None, rough: bool = False, attune_url: str = "", **options: Any) -> Visit:
-        url = address if address.startswith("http") else (attune_url or attune.url) + address
-        known = (attune.url, attune.site, attune_url or attune.url)
+    def make(address: str, context: BrowserContext | None = None, rough: bool = False, framed: bool = False, **options: Any) -> Visit:
+        url = address if address.startswith("http") else attune.url + address
+        known = (attune.url, attune.site, "/".join(url.split("/")[:3]))
         if context is None:
             options = {"viewport": {"width": 1000, "height": 760}, "reduced_motion": "reduce", "locale": "en-GB", **options}
             context = browser.new_context(**options)
             context.set_default_timeout(15_000)
         visits.append(Visit(context.new_page(), attune.speaker, known, rough))
-        visits[-1].goto(url)
+        visits[-1].goto(url, framed)
         return visits[-1]
 
     yield make
@@ -152,7 +158,3 @@ def axe() -> str:
             subprocess.run(["npm", "ci", "--ignore-scripts"], cwd=FRONTEND, check=True, capture_output=True, timeout=300)
     return source.read_text()
 
-
-def looked(page: Page) -> None:
-    """Let the page draw what it has: two frames."""
-    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")

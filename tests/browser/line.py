@@ -5,6 +5,8 @@ import threading
 from contextlib import suppress
 from types import TracebackType
 
+_PATIENCE = 60
+
 
 class Line:
     """Relays a port of its own to another one; use it with `with`."""
@@ -12,6 +14,8 @@ class Line:
     def __init__(self, port: int) -> None:
         self._to = port
         self._cut = False
+        self._hears = threading.Event()
+        self._hears.set()
         self._sockets: set[socket.socket] = set()
         self._lock = threading.Lock()
         self._door = socket.create_server(("127.0.0.1", 0))
@@ -34,11 +38,17 @@ class Line:
             for end in self._sockets:
                 with suppress(OSError):
                     end.shutdown(socket.SHUT_RDWR)
+        self._hears.set()
 
     def mend(self) -> None:
-        """Let connections through again."""
+        """Let connections through again, and all that comes back."""
         with self._lock:
             self._cut = False
+            self._hears.set()
+
+    def deafen(self) -> None:
+        """Let through what is asked, and hold back what is answered, from now on."""
+        self._hears.clear()
 
     def _accept(self) -> None:
         with suppress(OSError):
@@ -52,18 +62,20 @@ class Line:
                 if self._cut:
                     return
                 self._sockets |= {near, far}
-            back = threading.Thread(target=_pump, args=(far, near), name="line", daemon=True)
+            back = threading.Thread(target=self._pump, args=(far, near, self._hears), name="line", daemon=True)
             back.start()
-            _pump(near, far)
+            self._pump(near, far, None)
             back.join()
             with self._lock:
                 self._sockets -= {near, far}
 
 
-def _pump(source: socket.socket, sink: socket.socket) -> None:
-    with suppress(OSError):
-        while data := source.recv(65536):
-            sink.sendall(data)
-    for end in (source, sink):
+    def _pump(self, source: socket.socket, sink: socket.socket, leave: threading.Event | None) -> None:
         with suppress(OSError):
-            end.shutdown(socket.SHUT_RDWR)
+            while data := source.recv(65536):
+                if leave is not None:
+                    leave.wait(_PATIENCE)
+                sink.sendall(data)
+        for end in (source, sink):
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)

@@ -24,12 +24,13 @@ class Visit:
         page.on("pageerror", lambda error: self._complaints.append(str(error)))
         page.on("dialog", lambda dialog: (self._complaints.append(f"dialog: {dialog.message}"), dialog.dismiss()))
         page.on("request", self._see)
-        page.context.on("page", lambda opened: opened is page or self._complaints.append(f"a page opened: {opened.url}"))
+        page.on("popup", lambda opened: self._complaints.append(f"a page opened: {opened.url}"))
 
-    def goto(self, url: str) -> None:
-        """Open the page and wait until the element can be used."""
+    def goto(self, url: str, framed: bool = False) -> None:
+        """Open the page and wait until the element is there; `framed`, it is in a frame of the page."""
         self.page.goto(url)
-        expect(self.page.locator("attune-chat").first).to_be_attached()
+        if not framed:
+            expect(self.page.locator("attune-chat").first).to_be_attached()
 
     @property
     def chat(self) -> Locator:

@@ -173,7 +173,7 @@ def test_what_postgresql_cannot_keep_is_a_400(on_postgres: Service) -> None:
         assert "NUL" in complaint(client.post("/api/conversations", json=begin), 400)
         assert "NUL" in complaint(client.post(CHAT, json=says("echo", user="x\x00y")), 400)
         assert "NUL" in complaint(client.get("/api/exchanges/a%00b"), 400)
-        assert "NUL" in complaint(client.get("/api/exchanges?after=a%00b"), 400)
+        assert "NUL" in complaint(client.get("/api/exchanges?persona=a%00b"), 400)
         assert client.post(CHAT, json=says("echo", "still here", user="u" * 200)).status_code == 200
 
 

@@ -81,7 +81,10 @@ async def test_the_official_async_client_chats_and_streams(shared: Service) -> N
 def test_personas_are_listed_as_models(client: OpenAI) -> None:
     """Every persona is a model, and can be asked for by its name or the name of a version."""
     assert {"echo", "held", "broken"} <= {model.id for model in client.models.list()}
-    assert client.models.retrieve("echo").id == client.models.retrieve("echo@v0").id == "echo"
+    for name in ("echo", "echo@v0", "echo@champion"):
+        assert client.models.retrieve(name).id == name
+    with pytest.raises(openai.NotFoundError, match="echo has no version 'v7'"):
+        client.models.retrieve("echo@v7")
 
 
 def _ghost(client: OpenAI) -> None:

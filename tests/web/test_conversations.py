@@ -1,5 +1,6 @@
 """Conversations over `/api`: events, following a reply again, cancelling, variants, and whose they are."""
 
+import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,8 +10,9 @@ import httpx
 import pytest
 from sqlmodel import col, select
 
+from service.db.engine import transaction
 from service.db.keys import SCOPES
-from service.db.tables import Conversation, ExchangeState, Person
+from service.db.tables import Conversation, Exchange, ExchangeState, Person
 from tests.web.conftest import MakeHome, Run, Service
 from tests.web.reading import Event, complaint, events, told, until
 from tests.web.upstream import Upstream
@@ -79,11 +81,12 @@ def test_the_public_part_of_personas_needs_no_key(shared: Service) -> None:
 
 
 def test_a_reply_is_a_row_of_numbered_events(shared: Service) -> None:
-    """First the exchange with its version, then the text, then `done`; numbered from 1 without a gap."""
+    """First the exchange with its version, then the text, then `done`; each has an id that says how far the reply is."""
     with talk_with(shared, "echo") as talk:
         seen = talk.say("hello you")
         shown = talk.client.get(f"/api/exchanges/{exchange_of(seen)}").json()
-    assert [event.number for event in seen] == list(range(1, len(seen) + 1))
+    lengths = [len(event.data["text"]) for event in seen[1:-1]]
+    assert [event.number for event in seen] == [1, *(1 + total for total in itertools.accumulate(lengths)), 2 + sum(lengths)]
     assert [seen[0].kind, *{event.kind for event in seen[1:-1]}, seen[-1].kind] == ["exchange", "delta", "done"]
     assert seen[0].data["version"] == "v0"
     assert told(seen) == shown["reply"] == "You said: hello you"
@@ -92,11 +95,13 @@ def test_a_reply_is_a_row_of_numbered_events(shared: Service) -> None:
 
 
 def test_a_reply_can_be_followed_again_from_any_event(shared: Service) -> None:
-    """`Last-Event-ID: n` gives n+1 and all that follows, for every n: no gap, no repeat."""
+    """`Last-Event-ID` gives all that follows the event of this id: no gap, no repeat; the end is told in every case."""
     with talk_with(shared, "echo") as talk:
         seen = talk.say("one two three four")
-        for number in range(len(seen) + 1):
-            assert talk.follow(exchange_of(seen), number) == seen[number:]
+        for place, event in enumerate(seen[:-1]):
+            assert talk.follow(exchange_of(seen), event.number) == seen[place + 1 :]
+        assert [event.kind for event in talk.follow(exchange_of(seen), seen[-1].number)] == ["done"]
+        assert talk.follow(exchange_of(seen), 0) == seen
         assert talk.follow(exchange_of(seen)) == seen
         assert talk.follow(f"chatcmpl-{exchange_of(seen)}") == seen
 
@@ -111,7 +116,7 @@ def test_a_reader_who_comes_back_misses_nothing(shared: Service, gate: Upstream)
         rest = talk.follow(name, seen[-1].number)
     assert told(seen) == "One"
     assert told(rest) == " two."
-    assert [event.number for event in seen + rest] == [1, 2, 3, 4]
+    assert [event.number for event in seen + rest] == [1, 4, 9, 10]
     assert shared.home.exchange(name).state == ExchangeState.complete
 
 
@@ -298,11 +303,33 @@ def test_a_key_without_chat_neither_begins_nor_talks(shared: Service) -> None:
         assert "not known" in complaint(nobody.post("/api/conversations", json={"persona": "echo"}), 401)
 
 
-def test_a_reply_of_an_earlier_life_is_no_stream(make_home: MakeHome, run: Run, tmp_path: Path) -> None:
-    """After a restart a finished reply can be read but not followed; whoever tries is sent to the exchange."""
+@pytest.mark.parametrize(("persona", "end"), [("echo", "done"), ("broken", "error"), ("empty", "error")])
+def test_a_reply_of_an_earlier_life_is_followed_from_its_row(
+    make_home: MakeHome, run: Run, tmp_path: Path, persona: str, end: str
+) -> None:
+    """After a restart a reader goes on from any id it has seen, and gets the rest of the words and the same end."""
+    with make_home(tmp_path / "home") as home:
+        with run(home) as service, talk_with(service, persona) as talk:
+            seen = talk.say("one two three")
+            token = talk.client.headers["authorization"].removeprefix("Bearer ")
+        with run(home) as service, service.client(token) as client:
+            again = Talk(client, talk.id)
+            for place, event in enumerate(seen[:-1]):
+                rest = again.follow(exchange_of(seen), event.number)
+                assert told(rest) == told(seen[place + 1 :])
+                assert (rest[-1].kind, rest[-1].number, rest[-1].data) == (end, seen[-1].number, seen[-1].data)
+                assert all(later.number > event.number for later in rest)
+
+
+def test_a_reader_who_saw_more_than_was_kept_hears_the_end(make_home: MakeHome, run: Run, tmp_path: Path) -> None:
+    """A kill loses the last moment of a reply; whoever had read on is told the end all the same, with an id after the last it saw."""
     with make_home(tmp_path / "home") as home:
         with run(home) as service, talk_with(service, "echo") as talk:
             name, token = exchange_of(talk.say("hi")), talk.client.headers["authorization"].removeprefix("Bearer ")
+        with transaction(home.engine) as session:
+            left = session.get_one(Exchange, name)
+            left.state, left.reply, left.finish_reason, left.ended_at = ExchangeState.open, "You", None, None
+            session.add(left)
         with run(home) as service, service.client(token) as client:
-            assert "get the exchange itself" in complaint(client.get(f"/api/exchanges/{name}/stream"), 409)
-            assert client.get(f"/api/exchanges/{name}").json()["reply"] == "You said: hi"
+            (last,) = Talk(client, talk.id).follow(name, 9)
+    assert (last.kind, last.number, last.data["state"], last.data["error"]["code"]) == ("error", 10, "interrupted", "service_stopped")

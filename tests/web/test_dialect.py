@@ -1,13 +1,16 @@
 """What is read of a chat completions request."""
 
+import json
 from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from service.errors import Invalid
 from service.providers.base import Turn
-from service.web.dialect import ChatRequest, model_list, overrides, take_apart
+from service.web.dialect import ChatRequest, ignored, model_list, overrides, take_apart
 
 
 def request(*messages: dict[str, Any], **fields: Any) -> ChatRequest:
@@ -52,7 +55,18 @@ def test_an_assistant_message_without_content_is_an_empty_turn() -> None:
     [
         (request(user("hi"), n=2), "n", "n must be 1"),
         (request(user("hi"), n=0), "n", "n must be 1"),
-        (request(user("hi"), tools=[{"type": "function"}]), "tools", "leave them out"),
+        (request(user("hi"), tools=[{"type": "function"}]), "tools", "leave tools out"),
+        (request(user("hi"), functions=[{"name": "f"}]), "functions", "leave functions out"),
+        (request(user("hi"), audio={"voice": "alloy"}), "audio", "text only"),
+        (request(user("hi"), modalities=["text", "audio"]), "modalities", "text only"),
+        (request(user("hi"), response_format={"type": "json_object"}), "response_format", "not in JSON"),
+        (request(user("hi"), response_format="text"), "response_format", "not in JSON"),
+        (request({"role": "system", "content": "s" * 8001}, user("hi")), "messages", "8001 characters; the limit is 8000"),
+        (
+            request({"role": "system", "content": "s" * 4000}, {"role": "developer", "content": "d" * 4000}, user("hi")),
+            "messages",
+            "8002 characters",
+        ),
         (request(), "messages", "The last message must be the user's."),
         (request(user("hi"), {"role": "assistant", "content": "hey"}), "messages", "The last message must be the user's."),
         (request({"role": "tool", "content": "4"}, user("hi")), "messages", "'tool'; known are system, user and assistant"),
@@ -100,6 +114,38 @@ def test_what_is_not_sent_is_left_to_the_persona() -> None:
     assert overrides(request(user("hi"), stop=["X", "Y"])) == {"stop": ["X", "Y"]}
 
 
+def test_stops_and_seeds_are_bounded() -> None:
+    """What no provider could take is refused here, with the bound; the bounds themselves are allowed."""
+    assert overrides(request(user("hi"), stop=["x" * 200] * 16))["stop"] == ["x" * 200] * 16
+    for stop in (["x"] * 17, ["x" * 201], "x" * 201):
+        with pytest.raises(Invalid, match="16 texts of 200 characters"):
+            overrides(request(user("hi"), stop=stop))
+    assert overrides(request(user("hi"), seed=2**63 - 1)) == {"seed": 2**63 - 1}
+    with pytest.raises(Invalid, match="seed must lie between"):
+        overrides(request(user("hi"), seed=2**63))
+
+
+def test_what_asks_for_nothing_special_is_taken() -> None:
+    """Empty lists, text as the only kind of answer, and the longest system text are no reason to refuse a request."""
+    plain = {"tools": [], "functions": [], "modalities": ["text"], "response_format": {"type": "text"}, "n": 1}
+    assert take_apart(request({"role": "system", "content": "s" * 8000}, user("hi"), **plain)).message == "hi"
+
+
+_ODD_NAMES = ["a b", "é", "", "x" * 61, "a,b", "a\r\nset-cookie: b"]
+
+
+@given(st.dictionaries(st.sampled_from(["temperature", "top_k", "logit_bias", "user", "seed", *_ODD_NAMES]), st.none() | st.booleans() | st.text()))
+def test_ignored_fields_are_named_and_no_others(fields: dict[str, Any]) -> None:
+    """Named is what was given a value, is not read, and can stand in a header; nothing else."""
+    named = ignored(json.dumps({"model": "echo", "messages": [], **fields}).encode())
+    assert set(named) == {name for name, value in fields.items() if name in {"top_k", "logit_bias"} and value not in {None, False}}
+
+
+def test_no_more_names_than_a_header_can_hold() -> None:
+    """However many fields a body has, thirty names are told at most."""
+    assert len(ignored(json.dumps({f"field{number}": 1 for number in range(1000)}).encode())) == 30
+
+
 def test_a_user_of_absurd_length_is_refused() -> None:
     """`user` is kept under an index, so it is short."""
     with pytest.raises(msgspec.ValidationError, match="length <= 200"):
@@ -108,7 +154,7 @@ def test_a_user_of_absurd_length_is_refused() -> None:
 
 def test_the_list_of_models_is_openais() -> None:
     """Personas look like models."""
-    assert model_list(["friend"]) == {
+    assert msgspec.to_builtins(model_list(["friend"])) == {
         "object": "list",
         "data": [{"id": "friend", "object": "model", "created": 0, "owned_by": "attune"}],
     }

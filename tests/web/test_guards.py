@@ -15,15 +15,21 @@ from service.web.guards import Caller
 from tests.web.conftest import Service
 from tests.web.reading import complaint, until
 
-_PUBLIC = {
-    ("GET", "/"),
-    ("GET", "/assets/{file_path}"),
-    ("HEAD", "/assets/{file_path}"),
-    ("GET", "/health/live"),
-    ("GET", "/health/ready"),
-    ("GET", "/schema"),
-    ("GET", "/schema/openapi.json"),
-    ("GET", "/schema/{path}"),
+_READ = {
+    (method, path)
+    for method in ("GET", "HEAD")
+    for path in (
+        "/",
+        "/embed/{name}",
+        "/widget.js",
+        "/assets/{path}",
+        "/health/live",
+        "/health/ready",
+        "/schema",
+        "/schema/openapi.json",
+    )
+}
+_PUBLIC = _READ | {
     ("GET", "/api/personas"),
     ("GET", "/api/personas/{name}"),
     ("POST", "/api/conversations"),
@@ -34,6 +40,7 @@ _OPERATORS = {
     ("GET", "/api/runs"),
     ("GET", "/api/versions"),
     ("GET", "/api/receipts"),
+    ("GET", "/api/referrals"),
     ("POST", "/api/nights"),
     ("POST", "/api/versions/{version_id}/promotion"),
     ("POST", "/api/personas/{name}/rollback"),

@@ -5,8 +5,9 @@ from typing import Any
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
 
-from service.web.problems import BODY_LIMIT
+from service.web.problems import BODY_LIMIT, Refusals
 from tests.web.conftest import Service
 from tests.web.reading import complaint
 
@@ -131,7 +132,7 @@ def test_a_wrong_method_is_a_405_that_says_the_right_one(app: httpx.Client, meth
     assert allowed in answer.headers["allow"]
 
 
-@pytest.mark.parametrize("path", ["/v1/responses", "/v1/completions", "/api/nothing", "/nothing", "/assets/none.js", "/assets/../app.py"])
+@pytest.mark.parametrize("path", ["/v1/responses", "/v1/completions", "/api/nothing", "/nothing", "/assets/../app.py"])
 def test_an_unknown_path_is_a_404_with_a_way_out(app: httpx.Client, path: str) -> None:
     """Where there is nothing, the answer says so and where to look."""
     assert "What there is: /schema/openapi.json" in complaint(app.get(path), 404)
@@ -141,6 +142,20 @@ def test_errors_tell_clients_whether_to_try_again(app: httpx.Client) -> None:
     """OpenAI's clients retry by themselves; a header tells them when that is of no use."""
     assert app.post(CHAT, json={**GOOD, "model": "ghost"}).headers["x-should-retry"] == "false"
     assert app.post(CHAT, json={**GOOD, "model": "refusing"}).headers["x-should-retry"] == "true"
+
+
+def test_a_refusal_is_logged_once_a_minute() -> None:
+    """Of many 503s for one reason in a minute the first is logged, and the next line says how many were not."""
+    moment = 0.0
+    refusals = Refusals(lambda: moment)
+    with capture_logs() as logs:
+        for code in ("storage", "storage", "overloaded", "storage"):
+            refusals.note(code)
+        moment = 60.0
+        refusals.note("storage")
+        refusals.note("overloaded")
+    told = [(line["event"], line["code"], line["unlogged_before"]) for line in logs]
+    assert told == [("request_refused", "storage", 0), ("request_refused", "overloaded", 0), ("request_refused", "storage", 2), ("request_refused", "overloaded", 0)]
 
 
 def test_no_two_errors_share_a_request_id(app: httpx.Client) -> None:

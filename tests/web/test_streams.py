@@ -1,15 +1,16 @@
-"""Pings while nothing is said, and nothing left behind when a reader leaves."""
+"""Streams over real sockets: pings while nothing is said, and nothing left behind when a reader leaves."""
 
 import asyncio
 import itertools
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from openai import OpenAI
 
-from service.web.streams import with_pings
+from service.web.streams import Packet, event_stream
 from tests.web.conftest import MakeHome, Run, Service
 from tests.web.reading import events, told
 from tests.web.upstream import Upstream
@@ -17,90 +18,101 @@ from tests.web.upstream import Upstream
 pytestmark = pytest.mark.anyio
 
 
-class Source:
-    """A stream that speaks when told to, and knows when it was closed."""
+class Wire:
+    """The server's side of one stream: what was sent, and a reader that goes when told to."""
 
     def __init__(self) -> None:
-        self.words: asyncio.Queue[bytes | Exception | None] = asyncio.Queue()
-        self.begun = asyncio.Event()
-        self.closed = False
+        self.sent: list[Any] = []
+        self.left = asyncio.Event()
+        self.leaves = 0
 
-    async def speak(self) -> AsyncIterator[bytes]:
-        self.begun.set()
-        try:
-            while (word := await self.words.get()) is not None:
-                if isinstance(word, Exception):
-                    raise word
-                yield word
-        finally:
-            self.closed = True
+    def leave(self) -> None:
+        self.leaves += 1
+
+    async def send(self, message: Any) -> None:
+        self.sent.append(message)
+
+    async def receive(self) -> Any:
+        await self.left.wait()
+        return {"type": "http.disconnect"}
+
+    async def serve(self, body: AsyncGenerator[Packet, None]) -> None:
+        answer = event_stream(body, "x1", self.leave).to_asgi_response(None, None)  # type: ignore[arg-type]  # neither is looked at
+        await answer({"type": "http"}, self.receive, self.send)  # type: ignore[arg-type, typeddict-item]
+
+    @property
+    def body(self) -> list[tuple[bytes, bool]]:
+        return [(each["body"], each["more_body"]) for each in self.sent[1:]]
 
 
 @pytest.fixture
-def source() -> Source:
-    """A silent source."""
-    return Source()
+def wire() -> Wire:
+    """A reader that stays."""
+    return Wire()
 
 
-async def test_a_silent_stream_pings_and_loses_nothing(source: Source) -> None:
-    """Pings come for as long as the source is silent; what it then says comes whole and in order."""
-    stream = with_pings(source.speak(), 0.01)
+async def test_a_stream_is_sent_as_it_comes_and_ends_with_its_last_words(wire: Wire) -> None:
+    """Each packet is sent at once, the last one ends the body, and then the reader is counted out."""
+
+    async def body() -> AsyncGenerator[Packet, None]:
+        yield Packet(b"one")
+        assert wire.body == [(b"one", True)]
+        yield Packet(b"two", last=True)
+
+    await wire.serve(body())
+    assert wire.body == [(b"one", True), (b"two", False)]
+    assert dict(wire.sent[0]["headers"])[b"x-exchange-id"] == b"x1"
+    assert wire.leaves == 1
+
+
+async def test_a_reader_that_goes_ends_the_stream(wire: Wire) -> None:
+    """Whoever leaves while nothing is said is counted out, the body is closed, and nobody is cancelled who did not ask for it."""
+    closed = asyncio.Event()
+
+    async def body() -> AsyncGenerator[Packet, None]:
+        try:
+            yield Packet(b"one")
+            wire.left.set()
+            await asyncio.sleep(60)
+        finally:
+            closed.set()
+
     async with asyncio.timeout(20):
-        assert [await anext(stream) for _ in range(3)] == [b": ping\n\n"] * 3
-    for word in (b"one", b"two", None):
-        source.words.put_nowait(word)
-    assert [chunk async for chunk in stream if chunk != b": ping\n\n"] == [b"one", b"two"]
-    assert source.closed
+        await wire.serve(body())
+    current = asyncio.current_task()
+    assert closed.is_set() and wire.leaves == 1
+    assert current is not None and current.cancelling() == 0
 
 
-async def test_a_talking_stream_has_no_pings(source: Source) -> None:
-    """Where there is something to say nothing else is said."""
-    for word in (b"one", b"two", None):
-        source.words.put_nowait(word)
-    assert [chunk async for chunk in with_pings(source.speak(), 60)] == [b"one", b"two"]
+async def test_a_server_that_stops_is_obeyed(wire: Wire) -> None:
+    """A cancellation from outside is no reader that left: it goes on, after the reader was counted out and the body closed."""
+    begun, closed = asyncio.Event(), asyncio.Event()
+
+    async def body() -> AsyncGenerator[Packet, None]:
+        try:
+            begun.set()
+            await asyncio.sleep(60)
+            yield Packet(b"")
+        finally:
+            closed.set()
+
+    serving = asyncio.create_task(wire.serve(body()))
+    await begun.wait()
+    serving.cancel()
+    await asyncio.wait([serving])
+    assert serving.cancelled() and closed.is_set() and wire.leaves == 1
 
 
-async def test_the_source_is_closed_when_its_reader_leaves(source: Source) -> None:
-    """A reader that goes while something was just said, or while nothing is, closes the source."""
-    source.words.put_nowait(b"one")
-    stream = with_pings(source.speak(), 60)
-    await anext(stream)
-    await stream.aclose()
-    assert source.closed
-
-    silent = Source()
-    stream = with_pings(silent.speak(), 0.01)
-    async with asyncio.timeout(20):
-        await anext(stream)
-    await stream.aclose()
-    await asyncio.sleep(0)
-    await asyncio.sleep(0)
-    assert silent.closed
-
-
-async def test_a_cancelled_reader_closes_the_source(source: Source) -> None:
-    """Litestar cancels a stream whose client is gone; the source ends with it."""
-
-    async def read() -> None:
-        async for _ in with_pings(source.speak(), 60):
-            raise AssertionError("Nothing was said.")
-
-    reader = asyncio.create_task(read())
-    await source.begun.wait()
-    reader.cancel()
-    await asyncio.wait([reader])
-    await asyncio.sleep(0)
-    assert source.closed
-
-
-async def test_an_error_of_the_source_reaches_the_reader(source: Source) -> None:
+async def test_an_error_of_the_body_reaches_the_server(wire: Wire) -> None:
     """A stream that breaks is not one that ended."""
-    source.words.put_nowait(b"one")
-    source.words.put_nowait(ValueError("broken"))
-    stream = with_pings(source.speak(), 60)
-    assert await anext(stream) == b"one"
+
+    async def body() -> AsyncGenerator[Packet, None]:
+        yield Packet(b"one")
+        raise ValueError("broken")
+
     with pytest.raises(ValueError, match="broken"):
-        await anext(stream)
+        await wire.serve(body())
+    assert wire.body == [(b"one", True)] and wire.leaves == 1
 
 
 @pytest.fixture
@@ -152,6 +164,6 @@ def test_pings_do_not_count_as_events(impatient: Service, gate: Upstream) -> Non
             if lines.count(": ping") == 2:
                 gate.open_gate()
         name = response.headers["x-exchange-id"]
-    assert [line for line in lines if line.startswith("id: ")] == ["id: 1", "id: 2", "id: 3"]
+    assert [line for line in lines if line.startswith("id: ")] == ["id: 1", "id: 9", "id: 10"]
     with impatient.client(begun["token"]) as client, client.stream("GET", f"/api/exchanges/{name}/stream") as response:
         assert told(list(events(response))) == "At last."

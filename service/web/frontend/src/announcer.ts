@@ -9,9 +9,12 @@ const FORGET = 30_000; // milliseconds after which a text need not be found twic
 export class Announcer {
   #timer: ReturnType<typeof setInterval> | undefined;
   #forget: ReturnType<typeof setTimeout> | undefined;
+  readonly #region: () => Element | null;
 
   /** `region` gives the element with `role="status"`, once there is one. */
-  constructor(private readonly region: () => Element | null) {}
+  constructor(region: () => Element | null) {
+    this.#region = region;
+  }
 
   say(...texts: string[]): void {
     clearTimeout(this.#forget);
@@ -20,8 +23,8 @@ export class Announcer {
       line.textContent = piece;
       return line;
     });
-    this.region()?.replaceChildren(...pieces);
-    this.#forget = setTimeout(() => this.region()?.replaceChildren(), FORGET);
+    this.#region()?.replaceChildren(...pieces);
+    this.#forget = setTimeout(() => this.#region()?.replaceChildren(), FORGET);
   }
 
   replying(words: Words, title: string): void {

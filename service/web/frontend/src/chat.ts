@@ -2,10 +2,9 @@
 
 import { Trouble, type Api } from "./api";
 import type { Memory } from "./memory";
-import { Outbox, type Word } from "./outbox";
 import { follow, type StreamEvent } from "./stream";
 import { arrange, isDead, keyOf, parentOf, type Turn } from "./thread";
-import type { Compare, Conversation, Exchange, Persona, Rating } from "./types";
+import type { Compare, Conversation, Exchange, Persona } from "./types";
 
 /** Who shows it. */
 export interface Stage {
@@ -47,36 +46,23 @@ export class Chat {
   exchanges: Exchange[] = [];
   notice: Notice | null = null;
   compare: Compare | null = null;
-  readonly notes = new Map<string, RatingNote>();
+  /** Put over what the service says what is still on its way to it. */
+  overlay: (exchanges: Exchange[]) => void = () => {};
   readonly #chosen = new Map<string, string>();
-  readonly #confirmed = new Map<string, Rating | null>();
   readonly #lives: Live[] = [];
-  readonly #outbox: Outbox;
   readonly #leaving = new AbortController();
-  #conversation: Conversation | null;
+  conversation: Conversation | null;
   #loaded: Promise<void> = Promise.resolve();
 
   constructor(
     readonly persona: Persona,
-    private readonly api: Api,
-    private readonly memory: Memory,
-    private readonly stage: Stage,
+    readonly api: Api,
+    readonly memory: Memory,
+    readonly stage: Stage,
   ) {
-    this.#conversation = memory.conversation;
-    this.#outbox = new Outbox(memory.shelf, {
-      carry: ({ exchange, rating, token }) => api.rate(exchange, rating, token),
-      arrived: (word) => this.#ratingArrived(word),
-      waits: (word) => this.#noteRating(word, "queued"),
-      refused: (word) => this.#ratingRefused(word),
-    });
-    const stop = memory.whenTouched(() => void this.#refresh());
-    const online = () => this.#online();
-    addEventListener("online", online);
-    this.#signal.addEventListener("abort", () => {
-      stop();
-      this.#outbox.close();
-      removeEventListener("online", online);
-    });
+    this.conversation = memory.conversation;
+    addEventListener("online", () => this.#online(), { signal: this.signal });
+    this.signal.addEventListener("abort", memory.whenTouched(() => void this.#refresh()));
   }
 
   get turns(): Turn[] {
@@ -85,6 +71,11 @@ export class Chat {
 
   get busy(): boolean {
     return this.#lives.length > 0;
+  }
+
+  /** Aborts when the sitting is left. */
+  get signal(): AbortSignal {
+    return this.#leaving.signal;
   }
 
   liveOf(exchange: Exchange): Live | undefined {
@@ -112,7 +103,7 @@ export class Chat {
     const explicit = previous === undefined && last !== newest ? last?.id : previous;
     const exchange = this.#introduce(message, previous === undefined ? (last?.id ?? null) : previous);
     this.memory.pending = message;
-    void this.#listen(exchange, async () => this.api.say(await this.#begin(), message, explicit, this.#signal), {
+    void this.#listen(exchange, async () => this.api.say(await this.#begin(), message, explicit, this.signal), {
       refused: (trouble) => this.#sendRefused(exchange, previous, trouble),
     });
     return true;
@@ -120,11 +111,11 @@ export class Chat {
 
   /** Ask for another answer to the same message. */
   regenerate(before: Exchange): void {
-    if (this.busy || !this.#conversation) return;
+    if (this.busy || !this.conversation) return;
     this.notice = this.compare = null;
-    const { token } = this.#conversation;
+    const { token } = this.conversation;
     const exchange = this.#introduce(before.message, before.previous);
-    void this.#listen(exchange, () => this.api.regenerate(before.id, token, this.#signal), {
+    void this.#listen(exchange, () => this.api.regenerate(before.id, token, this.signal), {
       refused: (trouble) => {
         this.#chosen.set(parentOf(before), keyOf(before));
         this.#fail({ trouble, about: "again", retry: () => this.regenerate(before) });
@@ -144,7 +135,7 @@ export class Chat {
       live.stopping = true;
       if (!live.accepted) continue; // it is stopped as soon as the service has named it
       try {
-        await this.api.cancel(live.exchange.id, this.#conversation!.token);
+        await this.api.cancel(live.exchange.id, this.conversation!.token);
       } catch (error) {
         const trouble = this.#troubleOf(error);
         if (trouble && this.#lives.includes(live)) this.#fail({ trouble, about: "stop", retry: () => void this.stop() });
@@ -154,10 +145,10 @@ export class Chat {
 
   /** Look up what became of a reply that was lost. */
   async find(exchange: Exchange): Promise<void> {
-    if (this.busy || !this.#conversation) return;
-    const { token } = this.#conversation;
+    if (this.busy || !this.conversation) return;
+    const { token } = this.conversation;
     try {
-      Object.assign(exchange, await this.api.exchange(exchange.id, token, this.#signal));
+      Object.assign(exchange, await this.api.exchange(exchange.id, token, this.signal));
       if (exchange.state === "open") void this.#resume(exchange);
       else this.stage.ended(exchange);
       this.stage.show();
@@ -167,20 +158,10 @@ export class Chat {
     }
   }
 
-  /** Rate a reply, or take the rating back; shown at once, and taken back on the page should the service refuse it. */
-  rate(exchange: Exchange, rating: Rating | null): void {
-    if (!this.#conversation) return;
-    if (!this.#confirmed.has(exchange.id)) this.#confirmed.set(exchange.id, exchange.rating ?? null);
-    exchange.rating = rating;
-    this.notes.delete(exchange.id);
-    this.stage.show();
-    void this.#outbox.put(exchange.id, rating, this.#conversation.token);
-  }
-
   /** Say which of two replies is the better one; null says that they are alike. */
   async prefer(id: string | null): Promise<void> {
     const { compare } = this;
-    const conversation = this.#conversation;
+    const conversation = this.conversation;
     if (!compare || !conversation) return;
     const [chosen, over] = id === compare.order[1] ? [...compare.order].reverse() : compare.order;
     const exchange = this.exchanges.find((one) => one.id === chosen);
@@ -203,7 +184,7 @@ export class Chat {
 
   /** Begin a new conversation; the old one stays with the service only. */
   forget(): void {
-    this.memory.conversation = this.#conversation = null;
+    this.memory.conversation = this.conversation = null;
     this.exchanges = [];
     this.#chosen.clear();
     this.notice = this.compare = null;
@@ -214,10 +195,6 @@ export class Chat {
   dismiss(): void {
     this.notice = null;
     this.stage.show();
-  }
-
-  get #signal(): AbortSignal {
-    return this.#leaving.signal;
   }
 
   async #loadHistory(): Promise<void> {
@@ -237,25 +214,20 @@ export class Chat {
       if (trouble.kind === "auth") this.#takeBackPending();
     }
     this.stage.show();
-    void this.#outbox.empty();
   }
 
   /** Another tab did something. */
   async #refresh(): Promise<void> {
     if (this.busy) return;
-    this.#conversation = this.memory.conversation;
+    this.conversation = this.memory.conversation;
     await this.#read().catch(() => {});
     this.stage.show();
   }
 
   async #read(): Promise<void> {
-    const known = this.#conversation ? await this.api.exchanges(this.#conversation, this.#signal) : [];
-    const waiting = new Map(this.#outbox.words.map((word) => [word.exchange, word]));
-    this.exchanges = known.map((exchange) => {
-      const word = waiting.get(exchange.id);
-      const key = this.exchanges.find(({ id }) => id === exchange.id)?.key;
-      return { ...exchange, key, rating: word ? word.rating : exchange.rating };
-    });
+    const known = this.conversation ? await this.api.exchanges(this.conversation, this.signal) : [];
+    this.exchanges = known.map((exchange) => ({ ...exchange, key: this.exchanges.find(({ id }) => id === exchange.id)?.key }));
+    this.overlay(this.exchanges);
     for (const exchange of this.exchanges) if (exchange.state === "open") void this.#resume(exchange);
   }
 
@@ -268,11 +240,11 @@ export class Chat {
 
   /** The conversation, begun where there is none, by one tab only. */
   #begin(): Promise<Conversation> {
-    if (this.#conversation) return Promise.resolve(this.#conversation);
+    if (this.conversation) return Promise.resolve(this.conversation);
     return this.memory.alone(async () => {
       const { id, token } = this.memory.conversation ?? (await this.api.begin(this.persona.name));
-      this.#conversation = this.memory.conversation = { id, token };
-      return this.#conversation;
+      this.conversation = this.memory.conversation = { id, token };
+      return this.conversation;
     });
   }
 
@@ -287,7 +259,7 @@ export class Chat {
 
   #resume(exchange: Exchange): Promise<void> {
     exchange.reply = "";
-    return this.#listen(exchange, () => this.api.resume(exchange.id, 0, this.#conversation!.token, this.#signal), {});
+    return this.#listen(exchange, () => this.api.resume(exchange.id, 0, this.conversation!.token, this.signal), {});
   }
 
   async #listen(exchange: Exchange, open: () => Promise<Response>, on: { refused?: (trouble: Trouble) => void }): Promise<void> {
@@ -298,9 +270,9 @@ export class Chat {
     try {
       const source = {
         open,
-        resume: (id: string, last: number) => this.api.resume(id, last, this.#conversation!.token, this.#signal),
+        resume: (id: string, last: number) => this.api.resume(id, last, this.conversation!.token, this.signal),
         dropped: () => this.#drop(live),
-        signal: this.#signal,
+        signal: this.signal,
       };
       for await (const event of follow(live.accepted ? exchange.id : null, source)) this.#take(live, event);
     } catch (error) {
@@ -389,29 +361,9 @@ export class Chat {
   }
 
   #online(): void {
-    void this.#outbox.empty();
     if (this.notice?.trouble.kind !== "offline") return;
     if (this.notice.about === "send") this.notice = { ...this.notice, trouble: new Trouble("unreachable") };
     else this.notice.retry?.();
-    this.stage.show();
-  }
-
-  #ratingArrived({ exchange, rating }: Word): void {
-    this.#confirmed.set(exchange, rating);
-    this.#noteRating({ exchange }, "saved");
-  }
-
-  #ratingRefused({ exchange }: Word): void {
-    const found = this.exchanges.find(({ id }) => id === exchange);
-    if (found && this.#confirmed.has(exchange)) found.rating = this.#confirmed.get(exchange) ?? null;
-    this.#noteRating({ exchange }, "refused");
-  }
-
-  #noteRating({ exchange }: Pick<Word, "exchange">, note: RatingNote): void {
-    const found = this.exchanges.find(({ id }) => id === exchange);
-    if (!found) return;
-    this.notes.set(exchange, note);
-    this.stage.rated(found, note);
     this.stage.show();
   }
 
@@ -423,7 +375,7 @@ export class Chat {
 
   /** What went wrong; null when it is only that the sitting was left. */
   #troubleOf(error: unknown): Trouble | null {
-    if (this.#signal.aborted) return null;
+    if (this.signal.aborted) return null;
     return error instanceof Trouble ? error : new Trouble("unknown", null, "", String(error));
   }
 }

@@ -13,12 +13,15 @@ export function isComposing(event: KeyboardEvent): boolean {
 export class Composer {
   #memory: Memory | null = null;
   #value = "";
+  readonly #changedText: () => void;
+  readonly #send: (message: string) => void;
+  readonly #area: () => HTMLTextAreaElement | null;
 
-  constructor(
-    private readonly changedText: () => void,
-    private readonly send: (message: string) => void,
-    private readonly area: () => HTMLTextAreaElement | null,
-  ) {}
+  constructor(changedText: () => void, send: (message: string) => void, area: () => HTMLTextAreaElement | null) {
+    this.#changedText = changedText;
+    this.#send = send;
+    this.#area = area;
+  }
 
   get text(): string {
     return this.#value.trim();
@@ -27,7 +30,7 @@ export class Composer {
   set text(value: string) {
     this.#value = value;
     if (this.#memory) this.#memory.draft = value;
-    this.changedText();
+    this.#changedText();
   }
 
   /** Go on with the draft that this memory holds. */
@@ -48,12 +51,12 @@ export class Composer {
 
   /** On a phone this would call up the keyboard, which is the person's to do. */
   focus(): void {
-    if (matchMedia("(pointer: fine)").matches) this.area()?.focus({ preventScroll: true });
+    if (matchMedia("(pointer: fine)").matches) this.#area()?.focus({ preventScroll: true });
   }
 
   /** Bring the text into the text area, where it is not already. */
   drew(): void {
-    const area = this.area();
+    const area = this.#area();
     if (area && area.value !== this.#value) area.value = this.#value;
   }
 
@@ -61,7 +64,7 @@ export class Composer {
     const label = words("message", { title });
     const button = busy
       ? html`<button class="round stop" type="button" aria-label=${words("stop")} title=${words("stop")} @click=${stop}>${square()}</button>`
-      : html`<button class="round" type="submit" part="send" ?disabled=${!this.text} aria-label=${words("send")} title=${words("send")}>
+      : html`<button class="round" type="submit" ?disabled=${!this.text} aria-label=${words("send")} title=${words("send")}>
           ${send()}</button>`;
     return html`<form class="composer" part="composer" @submit=${this.#submit}>
       <textarea id="draft" rows="1" dir="auto" autocomplete="off" enterkeyhint="send" aria-label=${label}
@@ -76,7 +79,7 @@ export class Composer {
 
   readonly #submit = (event: Event) => {
     event.preventDefault();
-    if (this.text) this.send(this.text);
+    if (this.text) this.#send(this.text);
   };
 
   readonly #pressed = (event: KeyboardEvent) => {

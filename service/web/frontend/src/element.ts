@@ -138,7 +138,7 @@ export class AttuneChat extends View {
       ? html`<div id="window" class="window" part="window" role="dialog" aria-labelledby="title" aria-modal=${modal} tabindex="-1" ?hidden=${!opened}>
             ${opened || this.#chat ? this.#content(language.words) : nothing}</div>
           ${launcher(language.words, opened, this.#unread, () => this.toggle())}`
-      : html`<section class="window" part="window" aria-labelledby="title">${this.#content(language.words)}</section>`;
+      : html`<section class="window" part="window" role=${this.#page ? "main" : "region"} aria-labelledby="title">${this.#content(language.words)}</section>`;
     return html`<div class="root ${theme === "light" || theme === "dark" ? theme : ""}" dir=${language.dir} @keydown=${this.#keys}>
       ${window}
       <div id="status" class="unseen" role="status" aria-live="polite"></div>
@@ -159,14 +159,14 @@ export class AttuneChat extends View {
     const anew = extras && chat?.exchanges.length ? () => extras.ask() : null;
     const chooser = chat && this.#personas.length > 1 ? extras?.chooser(words, this.#personas, chat.persona, (one) => this.#turnTo(one)) : nothing;
     return html`
-      ${head(words, title, chooser, anew, this.#launched ? () => this.close() : null)}
+      ${head(words, title, this.#page ? 1 : 2, chooser, anew, this.#launched ? () => this.close() : null)}
       <div class="main">
         <div id="log" role="log" aria-live="off" tabindex="0" aria-busy=${Boolean(chat?.busy)} aria-label=${words("conversation", { title })}>
           <div class="column content">${chat ? this.#conversation(chat, words) : this.#fault ? nothing : waiting(words("loading"))}</div>
         </div>
         <button type="button" class="jump" ?hidden=${!this.#end?.away} @click=${this.#jump}>${down()}${words("jump")}</button>
       </div>
-      <footer class="foot" part="footer"><div class="column">
+      <footer class="foot"><div class="column">
         ${this.#notice(words, title)}
         ${chat ? this.#composer.render(words, title, chat.busy, () => void chat.stop()) : nothing}
         <slot name="footer">${chat ? html`<p class="disclosure">${words("foot")}</p>` : nothing}</slot>
@@ -288,7 +288,7 @@ export class AttuneChat extends View {
       if (chat !== this.#chat) return;
       this.#end?.go();
       this.#turned(false);
-      if (this.getAttribute("mode") === "page") document.title = `${persona.title} · Attune`;
+      if (this.#page) document.title = `${persona.title} · Attune`;
       this.#tell("ready", { persona: persona.name });
     });
   }
@@ -405,6 +405,10 @@ export class AttuneChat extends View {
 
   get #launched(): boolean {
     return this.getAttribute("mode") === "launcher";
+  }
+
+  get #page(): boolean {
+    return this.getAttribute("mode") === "page";
   }
 
   get #address(): string {

@@ -2,6 +2,7 @@
 // of a persona, where there are several.
 
 import { html, nothing, type TemplateResult } from "lit-html";
+import type { Chat } from "./chat";
 import { copyText } from "./clipboard";
 import { dressCode } from "./code";
 import { compare } from "./compare";
@@ -10,6 +11,7 @@ import { again, copy, done, edit } from "./icons";
 import { pager } from "./pager";
 import { panel } from "./panel";
 import { afterThumbs, thumbs } from "./rating";
+import { Ratings } from "./ratings";
 import type { Extras, Host, Scene } from "./scene";
 import { isDead, type Turn } from "./thread";
 import type { Exchange, Persona } from "./types";
@@ -30,9 +32,11 @@ export interface Desk {
   tell(exchange: Exchange | null, focus?: boolean): void;
   choose(scene: Scene, exchange: Exchange): void;
   copy(text: string, id?: string): Promise<void>;
+  ratings(chat: Chat): Ratings;
 }
 
 export function createExtras(host: Host): Extras {
+  const ratings = new WeakMap<Chat, Ratings>();
   let asking = false;
 
   const desk: Desk = {
@@ -62,6 +66,11 @@ export function createExtras(host: Host): Extras {
       desk.editing = desk.about = null;
       chat.choose(exchange);
     },
+    ratings(chat) {
+      const found = ratings.get(chat) ?? new Ratings(chat);
+      ratings.set(chat, found);
+      return found;
+    },
     async copy(text, id) {
       if (!(await copyText(text))) return;
       host.tell(host.words("copied"));
@@ -86,7 +95,10 @@ export function createExtras(host: Host): Extras {
 
   return {
     message: (scene, turn, said) => (desk.editing === turn.exchange.id ? editor(scene, desk, turn.exchange) : message(scene, desk, turn, said)),
-    reply: (scene, turn) => reply(scene, desk, turn),
+    reply(scene, turn) {
+      desk.ratings(scene.chat); // also when none is given, one of an earlier visit may be on its way
+      return reply(scene, desk, turn);
+    },
     compare,
     chooser,
     sure: (scene) => (asking ? sure(scene, () => ask(false)) : null),
@@ -114,7 +126,7 @@ function reply(scene: Scene, desk: Desk, { exchange, replies }: Turn) {
   const complete = exchange.state === "complete";
   const copied = desk.copied === exchange.id;
   if (exchange.state === "open" || (isDead(exchange) && replies.length < 2)) return nothing;
-  return html`<div class="actions" part="actions">
+  return html`<div class="actions">
       ${complete ? thumbs(scene, desk, exchange) : nothing}
       <button type="button" class="icon" aria-label=${words(copied ? "copied" : "copy")} title=${words("copy")}
         @click=${() => desk.copy(exchange.reply, exchange.id)}>${copied ? done() : copy()}</button>

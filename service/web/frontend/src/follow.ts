@@ -8,12 +8,12 @@ export class End {
   #following = true;
   readonly #observer = new ResizeObserver(() => (this.#following ? this.go() : this.#measure()));
   readonly #measured = () => this.#measure();
+  readonly #scroller: HTMLElement;
+  readonly #changed: () => void;
 
-  constructor(
-    private readonly scroller: HTMLElement,
-    content: HTMLElement,
-    private readonly changed: () => void,
-  ) {
+  constructor(scroller: HTMLElement, content: HTMLElement, changed: () => void) {
+    this.#scroller = scroller;
+    this.#changed = changed;
     this.#observer.observe(content);
     this.#observer.observe(scroller);
     scroller.addEventListener("scroll", this.#measured, { passive: true });
@@ -22,7 +22,7 @@ export class End {
   /** Go to the end and stay there while it grows. */
   go(): void {
     this.#set(true);
-    this.scroller.scrollTop = this.scroller.scrollHeight;
+    this.#scroller.scrollTop = this.#scroller.scrollHeight;
   }
 
   /** Stay here, though the end is near: somebody is reading or writing here. */
@@ -32,11 +32,11 @@ export class End {
 
   disconnect(): void {
     this.#observer.disconnect();
-    this.scroller.removeEventListener("scroll", this.#measured);
+    this.#scroller.removeEventListener("scroll", this.#measured);
   }
 
   #measure(): void {
-    const { scrollHeight, clientHeight, scrollTop } = this.scroller;
+    const { scrollHeight, clientHeight, scrollTop } = this.#scroller;
     if (clientHeight) this.#set(scrollHeight - clientHeight - scrollTop < NEAR);
   }
 
@@ -44,6 +44,6 @@ export class End {
     this.#following = near;
     if (this.away !== near) return;
     this.away = !near;
-    this.changed();
+    this.#changed();
   }
 }

@@ -2,30 +2,34 @@
 
 import type { Conversation } from "./types";
 
-/** A shelf of strings, the browser's or a map. */
+const held = new Map<string, string>();
+
+/** A shelf of strings: the browser's, or where it has none, one that lasts as long as the page. */
 export class Shelf {
-  readonly #held = new Map<string, string>();
+  readonly #prefix: string;
 
   /** `prefix` keeps services apart that are used on the same page's origin. */
-  constructor(private readonly prefix: string) {}
+  constructor(prefix: string) {
+    this.#prefix = prefix;
+  }
 
   read(key: string): string {
     try {
-      return localStorage.getItem(this.prefix + key) ?? this.#held.get(key) ?? "";
+      return localStorage.getItem(this.#prefix + key) ?? held.get(this.#prefix + key) ?? "";
     } catch {
-      return this.#held.get(key) ?? "";
+      return held.get(this.#prefix + key) ?? "";
     }
   }
 
   /** Keep a value; an empty one is forgotten. */
   write(key: string, value: string): void {
-    if (value) this.#held.set(key, value);
-    else this.#held.delete(key);
+    if (value) held.set(this.#prefix + key, value);
+    else held.delete(this.#prefix + key);
     try {
-      if (value) localStorage.setItem(this.prefix + key, value);
-      else localStorage.removeItem(this.prefix + key);
+      if (value) localStorage.setItem(this.#prefix + key, value);
+      else localStorage.removeItem(this.#prefix + key);
     } catch {
-      // The map holds it.
+      // It is held above.
     }
   }
 
@@ -39,7 +43,7 @@ export class Shelf {
 
   /** Call back when another tab has written the key; returns what ends it. */
   watch(key: string, changed: () => void): () => void {
-    const listen = (event: StorageEvent) => event.key === this.prefix + key && changed();
+    const listen = (event: StorageEvent) => event.key === this.#prefix + key && changed();
     addEventListener("storage", listen);
     return () => removeEventListener("storage", listen);
   }
@@ -47,10 +51,11 @@ export class Shelf {
 
 /** What is remembered of one persona. */
 export class Memory {
-  constructor(
-    readonly shelf: Shelf,
-    private readonly persona: string,
-  ) {}
+  readonly #persona: string;
+
+  constructor(readonly shelf: Shelf, persona: string) {
+    this.#persona = persona;
+  }
 
   get conversation(): Conversation | null {
     const found = this.shelf.readJson<Conversation>(this.#key("conversation"));
@@ -94,6 +99,6 @@ export class Memory {
   }
 
   #key(name: string): string {
-    return `${this.persona}.${name}`;
+    return `${this.#persona}.${name}`;
   }
 }

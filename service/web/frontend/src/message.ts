@@ -53,7 +53,7 @@ const LINK = /^(?:https?|tel|sms|mailto):/i;
 /** Help that stands beside the reply, whatever the reply says. */
 function card(label: string, { title, text, links }: Card) {
   const safe = links?.filter(({ href }) => LINK.test(href)) ?? [];
-  return html`<section class="card" part="card" aria-label=${title || label}>
+  return html`<section class="card" aria-label=${title || label}>
     <p class="card-title" dir="auto">${title || label}</p>
     <p dir="auto">${text}</p>
     <ul>${safe.map(({ href, label }) => html`<li><a href=${href} target="_blank" rel="noopener noreferrer">${label}</a></li>`)}</ul>

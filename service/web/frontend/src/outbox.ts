@@ -1,6 +1,6 @@
 // Ratings on their way to the service: kept until they are there, in the order they were given, also across a reload.
 
-import { Trouble } from "./api";
+import type { Trouble } from "./api";
 import type { Shelf } from "./memory";
 import type { Rating } from "./types";
 
@@ -27,14 +27,16 @@ const LATER = 10_000; // milliseconds until waiting words are tried again
 export class Outbox {
   #running: Promise<void> | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  readonly #shelf: Shelf;
+  readonly #carrier: Carrier;
 
-  constructor(
-    private readonly shelf: Shelf,
-    private readonly carrier: Carrier,
-  ) {}
+  constructor(shelf: Shelf, carrier: Carrier) {
+    this.#shelf = shelf;
+    this.#carrier = carrier;
+  }
 
   get words(): Word[] {
-    return this.shelf.readJson<Word[]>(KEY) ?? [];
+    return this.#shelf.readJson<Word[]>(KEY) ?? [];
   }
 
   /** Take a word; it replaces an earlier one on the same exchange that has not left yet. */
@@ -59,16 +61,16 @@ export class Outbox {
   async #carryAll(): Promise<void> {
     for (let word = this.words[0]; word; word = this.words[0]) {
       try {
-        await this.carrier.carry(word);
-        if (this.#drop(word)) this.carrier.arrived(word);
+        await this.#carrier.carry(word);
+        if (this.#drop(word)) this.#carrier.arrived(word);
       } catch (error) {
-        if (!(error instanceof Trouble)) throw error;
+        if (!isTrouble(error)) throw error;
         if (error.passing) {
           this.#timer = setTimeout(() => void this.empty(), (error.wait ?? 0) * 1000 || LATER);
-          this.carrier.waits(word, error);
+          this.#carrier.waits(word, error);
           return;
         }
-        if (this.#drop(word)) this.carrier.refused(word, error);
+        if (this.#drop(word)) this.#carrier.refused(word, error);
       }
     }
   }
@@ -82,6 +84,11 @@ export class Outbox {
   }
 
   #keep(words: Word[]): void {
-    this.shelf.write(KEY, words.length ? JSON.stringify(words) : "");
+    this.#shelf.write(KEY, words.length ? JSON.stringify(words) : "");
   }
+}
+
+/** By its looks: this file is loaded apart from the one that makes them. */
+function isTrouble(error: unknown): error is Trouble {
+  return error instanceof Error && "kind" in error && "passing" in error;
 }

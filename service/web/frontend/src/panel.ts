@@ -13,12 +13,12 @@ export function panel(scene: Scene, desk: Desk, exchange: Exchange) {
   return rating.rating === "up" ? html`<div class="about-good">${form}</div>` : html`<div class="about-bad">${form}</div>`;
 }
 
-function view({ words, language, persona, chat }: Scene, { tell }: Desk, exchange: Exchange, rating: Rating) {
+function view({ words, language, persona, chat }: Scene, { tell, ratings }: Desk, exchange: Exchange, rating: Rating) {
   const down = rating.rating === "down";
   const reasons = persona.reasons?.[rating.rating] ?? [];
   const save = (event: SubmitEvent) => {
     event.preventDefault();
-    chat.rate(exchange, read(event.target as HTMLFormElement, rating, exchange.reply));
+    ratings(chat).rate(exchange, read(event.target as HTMLFormElement, rating, exchange.reply));
     tell(null, true);
   };
   const keys = (event: KeyboardEvent) => {
@@ -28,7 +28,7 @@ function view({ words, language, persona, chat }: Scene, { tell }: Desk, exchang
   };
   const chip = (key: string) => html`<label class="chip">
     <input type="checkbox" name="reason" value=${key} ?checked=${rating.reasons.includes(key)} /><span>${language.reason(key)}</span></label>`;
-  return html`<form class="panel" part="panel" aria-label=${words("about")} @submit=${save} @keydown=${keys}>
+  return html`<form class="panel" aria-label=${words("about")} @submit=${save} @keydown=${keys}>
     ${reasons.length
       ? html`<fieldset><legend>${words(down ? "what_bad" : "what_good")}</legend><div class="chips">${reasons.map(chip)}</div></fieldset>`
       : nothing}

@@ -10,16 +10,16 @@ import type { Exchange, Thumb } from "./types";
 export function thumbs(scene: Scene, desk: Desk, exchange: Exchange) {
   const { words } = scene;
   const button = (thumb: Thumb, label: string) =>
-    html`<button type="button" class="icon ${thumb}" part="thumb" aria-pressed=${exchange.rating?.rating === thumb} aria-label=${label} title=${label}
+    html`<button type="button" class="icon ${thumb}" aria-pressed=${exchange.rating?.rating === thumb} aria-label=${label} title=${label}
       @click=${() => press(scene, desk, exchange, thumb)}>${drawing()}</button>`;
   return html`<span class="thumbs" role="group" aria-label=${words("rate")}>
     ${button("up", words("good"))}${button("down", words("bad"))}</span>`;
 }
 
 /** What is said beside the thumbs: thanks, the way to say more, or what became of a rating that was not saved. */
-export function afterThumbs({ words, chat }: Scene, { about, tell }: Desk, exchange: Exchange) {
+export function afterThumbs({ words, chat }: Scene, { about, tell, ratings }: Desk, exchange: Exchange) {
   const { rating, id } = exchange;
-  const note = chat.notes.get(id);
+  const note = ratings(chat).notes.get(id);
   const explained = Boolean(rating && (rating.reasons.length || rating.comment || rating.correction));
   return html`
     ${rating && explained && about !== id ? html`<span class="muted">${words("thanks")}</span>` : nothing}
@@ -32,8 +32,8 @@ export function afterThumbs({ words, chat }: Scene, { about, tell }: Desk, excha
   `;
 }
 
-function press({ chat }: Scene, { tell }: Desk, exchange: Exchange, thumb: Thumb): void {
+function press({ chat }: Scene, { tell, ratings }: Desk, exchange: Exchange, thumb: Thumb): void {
   const again = exchange.rating?.rating === thumb;
-  chat.rate(exchange, again ? null : { rating: thumb, reasons: [], comment: "", correction: null });
+  ratings(chat).rate(exchange, again ? null : { rating: thumb, reasons: [], comment: "", correction: null });
   tell(!again && thumb === "down" ? exchange : null);
 }

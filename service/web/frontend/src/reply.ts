@@ -5,9 +5,12 @@ import { Written } from "./written";
 
 export class Replies {
   readonly #known = new WeakMap<Exchange, { element: Element; written: Written }>();
+  readonly #dress: (nodes: ChildNode[]) => void;
 
   /** `dress` is given the nodes of every block that is finished. */
-  constructor(private readonly dress: (nodes: ChildNode[]) => void) {}
+  constructor(dress: (nodes: ChildNode[]) => void) {
+    this.#dress = dress;
+  }
 
   /** The element that shows the reply as it is now. */
   of(exchange: Exchange): Element {
@@ -15,7 +18,7 @@ export class Replies {
     if (!found) {
       const element = document.createElement("div");
       element.className = "text";
-      found = { element, written: new Written(element, this.dress) };
+      found = { element, written: new Written(element, this.#dress) };
       this.#known.set(exchange, found);
     }
     found.written.show(exchange.reply, exchange.state !== "open");

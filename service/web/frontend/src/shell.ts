@@ -12,18 +12,18 @@ export function launcher(words: Words, open: boolean, unread: boolean, toggle: (
 }
 
 /** `chooser` is where there are several personas; `anew` and `close` are null where there is nothing to begin anew or to close. */
-export function head(words: Words, title: string, chooser: unknown, anew: (() => void) | null, close: (() => void) | null) {
+export function head(words: Words, title: string, level: number, chooser: unknown, anew: (() => void) | null, close: (() => void) | null) {
   const button = (label: string, icon: unknown, act: (() => void) | null) =>
     act && html`<button type="button" class="icon" aria-label=${label} title=${label} @click=${act}>${icon}</button>`;
   return html`<header class="head" part="header"><div class="column">
-    <h2 id="title">${mark()}<span>${title}</span></h2>
+    <h2 id="title" aria-level=${level}>${mark()}<span>${title}</span></h2>
     ${chooser}${button(words("new"), fresh(), anew)}${button(words("close"), cross(), close)}
   </div></header>`;
 }
 
 export function welcome({ words, title, persona, send }: Scene, notice: boolean) {
   const suggest = (text: string) => html`<button type="button" class="suggestion" @click=${() => send(text)}>${text}</button>`;
-  return html`<section class="welcome" part="welcome">
+  return html`<section class="welcome">
     <p class="who">${title}</p>
     <p class="greeting" dir="auto">${persona.greeting || words("greeting", { title })}</p>
     ${notice ? html`<p class="ai">${words("notice", { title })}</p>` : nothing}

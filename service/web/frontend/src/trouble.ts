@@ -10,7 +10,7 @@ export function troubleView(words: Words, title: string, { trouble, about, retry
   const text = about === "stop" ? words("not_stopped") : words(trouble.kind, { title });
   const way = trouble.kind === "auth" ? anew : retry;
   const label = words(way === anew ? "new_begin" : sent ? "send_again" : "again");
-  return html`<div class="notice" part="notice" role="alert">
+  return html`<div class="notice" role="alert">
     <p>${text}${sent ? html` ${words("kept")}` : nothing}
       ${trouble.kind === "unknown" && trouble.reference ? html`<small>${words("reference", { reference: trouble.reference })}</small>` : nothing}</p>
     ${way
