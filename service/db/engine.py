@@ -16,10 +16,10 @@ from sqlmodel import Session
 
 from service.errors import SettingsError, Unavailable
 
-_BUSY_MILLISECONDS = 10_000
+BUSY_MILLISECONDS = 10_000
 
 
-def open_engine(url: str, *, checkpoints: bool = False, busy_milliseconds: int = _BUSY_MILLISECONDS) -> Engine:
+def open_engine(url: str, *, checkpoints: bool = False, busy_milliseconds: int = BUSY_MILLISECONDS) -> Engine:
     """Open the database at `url`; raise `SettingsError` when the URL cannot be understood or its folder cannot be made.
 
     On SQLite a writer waits `busy_milliseconds` for another one. With `checkpoints` this process may fold SQLite's write-ahead log back

@@ -14,7 +14,7 @@ from sqlalchemy.exc import DataError
 from service.chat.exchange import close_interrupted
 from service.chat.generation import Generations
 from service.chat.revision import introduce
-from service.db.engine import open_engine
+from service.db.engine import BUSY_MILLISECONDS, open_engine
 from service.db.ids import new_id
 from service.db.journal import Journal
 from service.db.migration import upgrade
@@ -54,6 +54,7 @@ def create_app(
     ping_seconds: float = _PING_SECONDS,
     look_seconds: float = _LOOK_SECONDS,
     grace_seconds: float = _GRACE_SECONDS,
+    busy_milliseconds: int = BUSY_MILLISECONDS,
     assets: Assets | None = None,
 ) -> Litestar:
     """Build the application. Personas are read here, so that a broken one stops the start with file and line.
@@ -69,6 +70,7 @@ def create_app(
         ping_seconds=ping_seconds,
         look_seconds=look_seconds,
         grace_seconds=grace_seconds,
+        busy_milliseconds=busy_milliseconds,
     )
     app = Application(
         route_handlers=[*ROUTES, description, page_routes(assets or Assets())],
@@ -99,8 +101,9 @@ async def _lifespan(
     ping_seconds: float,
     look_seconds: float,
     grace_seconds: float,
+    busy_milliseconds: int,
 ) -> AsyncIterator[None]:
-    engine = open_engine(settings.database, checkpoints=True)
+    engine = open_engine(settings.database, checkpoints=True, busy_milliseconds=busy_milliseconds)
     await anyio.to_thread.run_sync(upgrade, engine)
     journal = Journal(engine)
     journal.start()

@@ -130,6 +130,7 @@ def visit(browser: Browser, attune: Attune) -> Iterator[MakeVisit]:
         return visits[-1]
 
     yield make
+    attune.speaker.go_on_everywhere()
     for made in visits:
         made.stop_looking()
     for context in {id(made.page.context): made.page.context for made in visits}.values():

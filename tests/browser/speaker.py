@@ -48,6 +48,11 @@ class Speaker:
         """Go on where the script for the message holds."""
         self._held[message].set()
 
+    def go_on_everywhere(self) -> None:
+        """Go on wherever a script holds."""
+        for held in self._held.values():
+            held.set()
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return

@@ -46,7 +46,7 @@ def test_exchanges_are_found_by_persona_state_rating_and_conversation(boss: http
     assert found(boss, "/api/exchanges", "id", rating="down", persona="broken") == []
     (talk,) = found(boss, "/api/exchanges", "conversation", rating="up")
     assert found(boss, "/api/exchanges", "id", conversation=talk) == [liked]
-    assert [row["id"] for row in walk(boss, "/api/exchanges?state=complete", 3)] == [changed, withdrawn, disliked, liked]
+    assert [row["id"] for row in walk(boss, "/api/exchanges", 3, state="complete")] == [changed, withdrawn, disliked, liked]
 
 
 def test_an_operator_sees_what_made_a_reply(boss: httpx.Client) -> None:

@@ -65,12 +65,12 @@ def add_nights(session: Session, count: int) -> None:
         session.flush()
 
 
-def walk(client: httpx.Client, path: str, limit: int) -> list[dict[str, Any]]:
+def walk(client: httpx.Client, path: str, limit: int, **wanted: str) -> list[dict[str, Any]]:
     """All that a list holds, page by page."""
     found: list[dict[str, Any]] = []
     after = ""
     for _ in range(100):
-        page = client.get(path, params={"limit": limit, **({"after": after} if after else {})}).json()
+        page = client.get(path, params={"limit": limit, **wanted, **({"after": after} if after else {})}).json()
         assert page["object"] == "list"
         assert 0 < len(page["data"]) <= limit
         assert (page["first_id"], page["last_id"]) == (page["data"][0]["id"], page["data"][-1]["id"])

@@ -1,6 +1,6 @@
 // One sitting with one persona: what was said, what is being said, and what a person does about it. Knows nothing of how it looks.
 
-import { Trouble, type Api } from "./api";
+import { kindOf, Trouble, type Api } from "./api";
 import type { Memory } from "./memory";
 import { follow, type StreamEvent } from "./stream";
 import { arrange, isDead, keyOf, parentOf, type Turn } from "./thread";
@@ -23,7 +23,7 @@ export interface Stage {
   putBack(message: string): void;
 }
 
-/** What became of a rating; "" is nothing to speak of. */
+/** What became of a rating. */
 export type RatingNote = "saved" | "queued" | "refused";
 
 /** A reply being written. */
@@ -131,7 +131,7 @@ export class Chat {
 
   /** Stop what is being written. */
   async stop(): Promise<void> {
-    for (const live of this.#lives) {
+    for (const live of [...this.#lives]) {
       live.stopping = true;
       if (!live.accepted) continue; // it is stopped as soon as the service has named it
       try {
@@ -302,7 +302,7 @@ export class Chat {
       this.#end(live);
       this.memory.touch();
       this.stage.ended(exchange);
-      if (name === "error") this.stage.failed(new Trouble("model", null, "", exchange.error ?? ""));
+      if (name === "error") this.stage.failed(new Trouble(kindOf(502, exchange.error ?? ""), null, "", exchange.error ?? ""));
     }
     if (changed || name !== "delta") this.stage.show();
   }

@@ -35,8 +35,10 @@ export class Composer {
 
   /** Go on with the draft that this memory holds. */
   open(memory: Memory): void {
+    const early = this.#memory ? "" : this.text; // written before it was known where to keep it
     this.#memory = memory;
     this.text = memory.draft;
+    if (early) this.putBack(early);
   }
 
   /** Clear what was sent; a draft that was not it stays. */

@@ -39,6 +39,9 @@ export class AttuneChat extends View {
   #undressed: ChildNode[] = [];
   #unread = false;
   #entering = 0;
+  #ready: Promise<void> = Promise.resolve(); // settled when the history is there, or why it is not
+  #arriving = false; // opened, with nothing yet to put the focus on
+  #ticking: ReturnType<typeof setTimeout> | undefined;
   #patience: { trouble: Trouble; until: number } | null = null;
   #end: End | null = null;
   #uncover: (() => void)[] = [];
@@ -81,24 +84,22 @@ export class AttuneChat extends View {
   /** Say something as the visitor; false when it cannot be said now, and then it is in the composer. */
   async send(text: string, previous?: string | null): Promise<boolean> {
     this.open();
-    await this.drawn;
-    const chat = this.#chat;
+    this.#enter();
+    await this.#ready;
     const message = text.trim();
-    if (!chat || chat.busy || chat.loading) {
-      this.#composer.putBack(message);
-      return false;
-    }
     this.#extras?.settle();
     this.#composer.take(message);
     this.#composer.focus();
-    return chat.send(message, previous);
+    const sent = Boolean(await this.#chat?.send(message, previous));
+    if (!sent) this.#composer.putBack(message);
+    return sent;
   }
 
   /** Begin a new conversation. */
   reset(): void {
     if (!this.#chat) return;
     this.#chat.forget();
-    this.#sit(this.#chat.persona);
+    this.#ready = this.#sit(this.#chat.persona);
     this.#composer.focus();
   }
 
@@ -265,37 +266,36 @@ export class AttuneChat extends View {
       const persona = personas.find(({ name }) => name === wanted) ?? personas[0];
       if (!persona) return failed(new Trouble("persona"));
       if (personas.length > 1) void this.#loadExtras();
-      this.#sit(persona);
+      return this.#sit(persona);
     };
-    api
+    this.#ready = api
       .personas(this.persona)
-      .then((personas) => mine === this.#entering && found(personas), (error) => mine === this.#entering && failed(error))
+      .then((personas) => (mine === this.#entering ? found(personas) : undefined), (error) => (mine === this.#entering ? failed(error) : undefined))
       .finally(() => {
         if (mine === this.#entering) this.#entering = 0;
         this.redraw();
       });
   }
 
-  #sit(persona: Persona): void {
+  async #sit(persona: Persona): Promise<void> {
     this.#chat?.leave();
     this.#announcer.quiet();
     this.#extras?.settle();
     const memory = new Memory(this.#shelf, persona.name);
     const chat = (this.#chat = new Chat(persona, new Api(this.#address), memory, this.#stage));
     this.#composer.open(memory);
-    void chat.load().then(async () => {
-      await this.drawn;
-      if (chat !== this.#chat) return;
-      this.#end?.go();
-      this.#turned(false);
-      if (this.#page) document.title = `${persona.title} · Attune`;
-      this.#tell("ready", { persona: persona.name });
-    });
+    await chat.load();
+    await this.drawn;
+    if (chat !== this.#chat) return;
+    this.#end?.go();
+    if (this.#page) document.title = `${persona.title} · Attune`;
+    if (this.#arriving || this.#page) this.#focus();
+    this.#tell("ready", { persona: persona.name });
   }
 
   #turnTo(persona: Persona): void {
     this.#shelf.write("persona", persona.name);
-    this.#sit(persona);
+    this.#ready = this.#sit(persona);
     this.redraw();
   }
 
@@ -320,16 +320,21 @@ export class AttuneChat extends View {
     this.redraw();
   }
 
-  /** The window was opened or closed; `tell` whoever listens. */
-  #turned(tell = true): void {
+  /** The window was opened or closed. */
+  #turned(): void {
     const { opened } = this;
     this.#cover();
-    if (opened) {
-      this.#unread = false;
-      if (NARROW.matches && this.#launched) this.find("#window")?.focus();
-      else if (this.#launched) this.#composer.focus();
-    } else if (tell) this.find("#launcher")?.focus();
-    if (tell) this.#tell(opened ? "open" : "close");
+    this.#unread &&= !opened;
+    if (opened) this.#focus();
+    else if (this.#launched) this.find("#launcher")?.focus();
+    this.#arriving = opened && !this.#chat;
+    this.#tell(opened ? "open" : "close");
+  }
+
+  #focus(): void {
+    this.#arriving = false;
+    if (NARROW.matches && this.#launched) this.find("#window")?.focus();
+    else this.#composer.focus();
   }
 
   async #loadExtras(): Promise<void> {
@@ -379,7 +384,8 @@ export class AttuneChat extends View {
     if (!trouble.wait) return 0;
     if (this.#patience?.trouble !== trouble) this.#patience = { trouble, until: Date.now() + trouble.wait * 1000 };
     const left = Math.ceil((this.#patience.until - Date.now()) / 1000);
-    if (left > 0) setTimeout(() => this.redraw(), 1000);
+    clearTimeout(this.#ticking);
+    if (left > 0) this.#ticking = setTimeout(() => this.redraw(), 1000);
     return Math.max(0, left);
   }
 
