@@ -43,7 +43,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     openai_api_key: str = ""
     openai_base_url: str = "https://api.openai.com/v1"
     ollama_host: str = "http://127.0.0.1:11434"
-    limit_key: Limit = 600
+    limit_key: Limit = 6_000
     limit_visitor: Limit = 30
     limit_begin: Limit = 20
     replies_key: Limit = 200

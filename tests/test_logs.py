@@ -1,3 +1,4 @@
+import errno
 import io
 import json
 import logging
@@ -154,3 +155,20 @@ def test_a_chain_of_exceptions_is_told_in_order(lines: Callable[[], list[dict[st
     except ValueError as error:
         structlog.get_logger().error("request_failed", exc_info=error)
     assert [part["exc_type"] for part in lines()[0]["exception"]] == ["ValueError", "Unavailable"]
+
+
+class FullDisk(io.StringIO):
+    """A stream that takes nothing, as a file on a full disk."""
+
+    def write(self, text: str) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def flush(self) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_log_that_cannot_be_written_ends_nothing() -> None:
+    """On a full disk lines are lost, and nothing else: whoever logs goes on."""
+    with logging_to(FullDisk()):
+        structlog.get_logger().warning("disk_full")
+        logging.getLogger("library").error("neither does this")

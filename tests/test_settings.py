@@ -22,6 +22,8 @@ def test_nothing_set_is_the_defaults() -> None:
     assert (str(settings.home), str(settings.personas), str(settings.providers)) == ("data", "persona_prompts", "attune.toml")
     assert (settings.host, settings.port, settings.nightly, settings.timezone) == ("127.0.0.1", 8000, "0 3 * * *", "UTC")
     assert settings.openai_base_url == "https://api.openai.com/v1"
+    assert (settings.limit_key, settings.limit_visitor, settings.limit_begin) == (6000, 30, 20)
+    assert (settings.replies_key, settings.replies_visitor, settings.trust_proxy) == (200, 2, 0)
 
 
 def test_each_setting_is_read_under_its_name() -> None:
@@ -36,6 +38,12 @@ def test_each_setting_is_read_under_its_name() -> None:
             "ATTUNE_TIMEZONE": "Europe/Berlin",
             "ATTUNE_ARTIFACTS": "/srv/artifacts",
             "ATTUNE_ENGINE": "http://127.0.0.1:9000",
+            "ATTUNE_LIMIT_KEY": "0",
+            "ATTUNE_LIMIT_VISITOR": "60",
+            "ATTUNE_LIMIT_BEGIN": "5",
+            "ATTUNE_REPLIES_KEY": "10",
+            "ATTUNE_REPLIES_VISITOR": "1",
+            "ATTUNE_TRUST_PROXY": "2",
             "OPENAI_API_KEY": "k",
             "OPENAI_BASE_URL": "http://127.0.0.1:1/v1",
         }
@@ -47,6 +55,8 @@ def test_each_setting_is_read_under_its_name() -> None:
     assert str(settings.personas) == "/srv/personas"
     assert str(settings.artifact_folder) == "/srv/artifacts"
     assert settings.engine_url == "http://127.0.0.1:9000"
+    assert (settings.limit_key, settings.limit_visitor, settings.limit_begin) == (0, 60, 5)
+    assert (settings.replies_key, settings.replies_visitor, settings.trust_proxy) == (10, 1, 2)
     assert (settings.openai_api_key, settings.openai_base_url) == ("k", "http://127.0.0.1:1/v1")
 
 

@@ -132,6 +132,12 @@ def reading(engine: Engine) -> Iterator[Session]:
         yield session
 
 
+def touch(session: Session) -> None:
+    """Write without changing anything, so that a disk which takes no more is noticed; on PostgreSQL that is the server's to notice."""
+    if session.get_bind().dialect.name == "sqlite":
+        session.connection().exec_driver_sql("PRAGMA user_version = 0")
+
+
 def storage_failed(error: BaseException | None) -> bool:
     """Tell a failing storage (disk full, locked, gone) from a clash of data such as a broken unique index, and from faulty SQL.
 

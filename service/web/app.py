@@ -61,6 +61,7 @@ def create_app(
 
     A stream that has been silent for `ping_seconds` sends a comment; every `look_seconds` the persona files are looked at. On `/api` a
     reply whose readers have all left goes on for `grace_seconds`. The pages run the widget of `assets`.
+    A write waits `busy_milliseconds` for another writer of the SQLite file.
     """
     opened = partial(
         _lifespan,

@@ -4,6 +4,7 @@ import msgspec
 from litestar import HttpMethod, route
 from litestar.di import NamedDependency
 
+from service.db.engine import touch
 from service.errors import AttuneError, Unavailable
 from service.web.state import Desk
 
@@ -36,7 +37,7 @@ async def ready(desk: NamedDependency[Desk]) -> Ready:
     """Yes, when the database takes a write and replies are admitted; 503 otherwise."""
     desk.generations.admit()
     try:
-        await desk.journal.write(lambda _: None)
+        await desk.journal.write(touch)
     except AttuneError as error:
         raise Unavailable("The database cannot be written now.", code="storage") from error
     return Ready(waiting_writes=desk.journal.depth, persona_count=len(desk.personas), personas=desk.watch.troubles)

@@ -82,10 +82,14 @@ def answer_our_error(request: AnyRequest, error: AttuneError) -> Response[Proble
 
 def answer_http_error(request: AnyRequest, error: HTTPException) -> Response[Problem]:
     """Turn an error of the framework (a body it cannot read, an unknown path) into the same form."""
-    message, param = _words(request, error)
-    code = _CODES.get(error.status_code, "request_failed")
-    answer = _answer(request, _Foreign(message, code=code, param=param, status=error.status_code))
-    answer.headers.update(error.headers or {})
+    headers = {name.lower(): value for name, value in (error.headers or {}).items()}
+    if allowed := headers.get("allow"):
+        headers["allow"] = ", ".join(sorted(allowed.split(", ")))  # The framework keeps them in a set.
+    message, param = _words(request, error, headers.get("allow", "see /schema"))
+    ours = AttuneError(message, code=_CODES.get(error.status_code, "request_failed"), param=param)
+    ours.status = error.status_code
+    answer = _answer(request, ours)
+    answer.headers.update(headers)
     return answer
 
 
@@ -123,15 +127,7 @@ class Refusals:
         log.warning("request_refused", code=code, unlogged_before=self._since.pop(code, 0))
 
 
-class _Foreign(AttuneError):
-    """An error of the framework, in our words."""
-
-    def __init__(self, message: str, *, code: str, param: str | None, status: int) -> None:
-        super().__init__(message, code=code, param=param)
-        self.status = status
-
-
-def _words(request: AnyRequest, error: HTTPException) -> tuple[str, str | None]:
+def _words(request: AnyRequest, error: HTTPException, allowed: str) -> tuple[str, str | None]:
     """What was wrong and what to do about it, and the field if one is to blame."""
     path = request.url.path
     if isinstance(error, ValidationException) and isinstance(error.extra, list) and error.extra:
@@ -144,7 +140,7 @@ def _words(request: AnyRequest, error: HTTPException) -> tuple[str, str | None]:
         case 404:
             return f"There is nothing at {path[:200]}. {_hint(path)}What there is: /schema/openapi.json", None
         case 405:
-            return f"{request.method} does not work at {path}. What works there: {(error.headers or {}).get('allow', 'see /schema')}.", None
+            return f"{request.method} does not work at {path}. What works there: {allowed}.", None
         case 413:
             return f"The body is too large: a request may have {BODY_LIMIT:,} bytes. Send less.", None
     return f"{error.detail}.", None

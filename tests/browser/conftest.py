@@ -158,4 +158,3 @@ def axe() -> str:
                 pytest.skip("NO NPM: the widget's accessibility was NOT tested. Install Debian's npm")
             subprocess.run(["npm", "ci", "--ignore-scripts"], cwd=FRONTEND, check=True, capture_output=True, timeout=300)
     return source.read_text()
-

@@ -69,7 +69,6 @@ class Line:
             with self._lock:
                 self._sockets -= {near, far}
 
-
     def _pump(self, source: socket.socket, sink: socket.socket, leave: threading.Event | None) -> None:
         with suppress(OSError):
             while data := source.recv(65536):

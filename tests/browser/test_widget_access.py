@@ -14,12 +14,19 @@ PHONE = {"viewport": {"width": 390, "height": 780}, "has_touch": True, "is_mobil
 _RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 _AXE = """async (rules) => {
     const { violations } = await axe.run(document.querySelector("attune-chat"), { runOnly: rules, resultTypes: ["violations"] });
-    return violations.flatMap(({ id, help, nodes }) => nodes.map(({ target, failureSummary }) => `${id}: ${help}: ${target}: ${failureSummary}`));
+    return violations.flatMap(({ id, help, nodes }) => nodes.map((node) => `${id}: ${help}: ${node.target}: ${node.failureSummary}`));
 }"""
 _FOCUS = """() => {
     let active = document.activeElement;
     while (active?.shadowRoot?.activeElement) active = active.shadowRoot.activeElement;
     return active?.getAttribute("aria-label") || active?.id || active?.textContent?.trim() || active?.localName;
+}"""
+
+_OUTLINE = """() => {
+    let active = document.activeElement;
+    while (active?.shadowRoot?.activeElement) active = active.shadowRoot.activeElement;
+    const style = getComputedStyle(active);
+    return style.outlineStyle !== "none" && parseFloat(style.outlineWidth) > 0;
 }"""
 
 
@@ -140,7 +147,9 @@ def test_axe_finds_nothing(visit: MakeVisit, attune: Attune, axe: str, state: Ca
 @pytest.mark.parametrize("case", ["closed", "page", "phone", "arabic", "pair"])
 def test_axe_finds_nothing_in_other_surroundings(visit: MakeVisit, attune: Attune, axe: str, case: str) -> None:
     """Closed, as a page of its own, on a phone, from right to left, with two replies side by side."""
-    tab = visit("/?persona=pair" if case == "pair" else "/?persona=echo" if case == "page" else f"{attune.site}/blog.html", **_options(case))
+    tab = visit(
+        "/?persona=pair" if case == "pair" else "/?persona=echo" if case == "page" else f"{attune.site}/blog.html", **_options(case)
+    )
     if case == "pair":
         tab.write("Two at once, please")
         expect(tab.chat.get_by_role("group", name="Which reply do you prefer?")).to_be_visible()
@@ -162,6 +171,16 @@ def _options(case: str) -> dict[str, Any]:
     return PHONE if case == "phone" else {}
 
 
+def test_axe_looks_inside(visit: MakeVisit, axe: str) -> None:
+    """That it finds nothing is not because it sees nothing: a button without a name, put into the element, is found."""
+    tab = visit("/?persona=echo")
+    expect(tab.draft).to_be_visible()
+    tab.chat.evaluate("(chat) => chat.shadowRoot.querySelector('.main').append(document.createElement('button'))")
+    tab.page.evaluate(axe)
+
+    assert ["button-name"] == [one.partition(":")[0] for one in tab.page.evaluate(_AXE, _RULES)]
+
+
 def test_all_of_it_can_be_done_by_keyboard(visit: MakeVisit, attune: Attune) -> None:
     """Open, write, rate, tell why, save and close without a mouse; every stop shows where one is."""
     tab = visit(f"{attune.site}/blog.html")
@@ -178,8 +197,7 @@ def test_all_of_it_can_be_done_by_keyboard(visit: MakeVisit, attune: Attune) -> 
     for _ in range(20):
         keyboard.press("Shift+Tab")
         stops.append(focus(tab))
-        outline = tab.page.evaluate("() => { let a = document.activeElement; while (a?.shadowRoot?.activeElement) a = a.shadowRoot.activeElement;"
-                                    " const s = getComputedStyle(a); return s.outlineStyle !== 'none' && parseFloat(s.outlineWidth) > 0 }")  # fmt: skip
+        outline = tab.page.evaluate(_OUTLINE)
         assert outline, f"{stops[-1]} does not show that it has the focus"
         if stops[-1] == "Bad reply":
             break

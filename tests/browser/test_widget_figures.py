@@ -26,13 +26,26 @@ def show(capsys: pytest.CaptureFixture[str]) -> Iterator[list[str]]:
             print(f"\nwidget: {line}", end="")
 
 
-def spent(page: Page) -> dict[str, float]:
-    """Milliseconds that the page's main thread has spent so far: on all of it, on scripts, on layout and style."""
-    session = page.context.new_cdp_session(page)
-    session.send("Performance.enable")
-    found = {each["name"]: each["value"] * 1000 for each in session.send("Performance.getMetrics")["metrics"]}
-    session.detach()
-    return {"all": found["TaskDuration"], "script": found["ScriptDuration"], "layout": found["LayoutDuration"] + found["RecalcStyleDuration"]}
+class Meter:
+    """Milliseconds that a page's main thread has spent since the meter was made."""
+
+    def __init__(self, page: Page) -> None:
+        self._session = page.context.new_cdp_session(page)
+        self._session.send("Performance.enable")
+        self._last = self._read()
+
+    def spent(self) -> dict[str, float]:
+        """What was spent since it was last asked: on all of it, on scripts, on layout and style."""
+        before, self._last = self._last, self._read()
+        return {name: self._last[name] - before[name] for name in before}
+
+    def _read(self) -> dict[str, float]:
+        found = {each["name"]: each["value"] * 1000 for each in self._session.send("Performance.getMetrics")["metrics"]}
+        return {
+            "all": found["TaskDuration"],
+            "script": found["ScriptDuration"],
+            "layout": found["LayoutDuration"] + found["RecalcStyleDuration"],
+        }
 
 
 def long_reply() -> list[str]:
@@ -53,15 +66,15 @@ def test_a_very_long_reply_is_shown_whole(visit: MakeVisit, attune: Attune, show
     tab = visit("/?persona=echo")
     tab.say("Warm up", "```python\nx = 1\n```")
     expect(tab.replies.last.locator(".hljs-number")).to_be_visible()
-    before = spent(tab.page)
+    meter = Meter(tab.page)
     tab.write(message)
     expect(tab.turns).to_have_count(2)
     expect(tab.turns.last.get_by_role("button", name="Good reply")).to_be_attached(timeout=60_000)
     tab.settle()
-    after = spent(tab.page)
+    cost = meter.spent()
     show.append(
-        f"a reply of {_LONG:,} characters: main thread {after['all'] - before['all']:,.0f} ms"
-        f" (script {after['script'] - before['script']:,.0f} ms, layout and style {after['layout'] - before['layout']:,.0f} ms)"
+        f"a reply of {_LONG:,} characters: main thread {cost['all']:,.0f} ms"
+        f" (script {cost['script']:,.0f} ms, layout and style {cost['layout']:,.0f} ms)"
     )
     streamed = tab.replies.last.inner_text()
     assert 20_000 < len(streamed)
@@ -73,18 +86,22 @@ def test_a_very_long_reply_is_shown_whole(visit: MakeVisit, attune: Attune, show
 
 
 def test_the_first_sight_of_it(visit: MakeVisit, attune: Attune, show: list[str]) -> None:
-    """A launcher on a page, then its window: how much script that takes, against the same page without the element."""
-    visit(f"{attune.site}/blog.html")  # the caches are warm, as they are for most
+    """A launcher on a page, then its window: the script that takes, with a warm cache, as most have it."""
     tab = visit(f"{attune.site}/blog.html")
     expect(tab.launcher).to_be_visible()
+    meter = Meter(tab.page)
+    tab.reload()
+    expect(tab.launcher).to_be_visible()
     tab.settle()
-    launched = spent(tab.page)
+    launched = meter.spent()
     tab.open()
     tab.settle()
-    opened = spent(tab.page)
-    show.append(f"first render: launcher {launched['script']:.0f} ms of script in all, its window {opened['script'] - launched['script']:.0f} ms more")
-
-    assert tab.asked
+    opened = meter.spent()
+    show.append(
+        f"first render: launcher {launched['script']:.0f} ms of script (main thread {launched['all']:.0f} ms),"
+        f" its window {opened['script']:.0f} ms more (main thread {opened['all']:.0f} ms)"
+    )
+    assert f"{attune.url}/widget.js" in tab.asked
 
 
 def test_what_is_sent(attune: Attune, show: list[str]) -> None:
@@ -160,7 +177,9 @@ def test_picture_from_right_to_left(visit: MakeVisit, attune: Attune) -> None:
     expect(tab.launcher).to_be_visible()
     tab.chat.evaluate("(chat) => chat.open()")
     expect(tab.page.locator("attune-chat .root")).to_have_attribute("dir", "rtl")
-    attune.speaker.script("لم ينتفخ الخبز اليوم.", "يا للأسف! غالبًا لأحد سببين:\n\n- كان **الماء ساخنًا** على الخميرة\n- كان المطبخ باردًا\n\nكم كانت الحرارة؟")
+    attune.speaker.script(
+        "لم ينتفخ الخبز اليوم.", "يا للأسف! غالبًا لأحد سببين:\n\n- كان **الماء ساخنًا** على الخميرة\n- كان المطبخ باردًا\n\nكم كانت الحرارة؟"
+    )
     tab.write("لم ينتفخ الخبز اليوم.")
     expect(tab.button("رد سيئ")).to_be_visible()
     tab.button("رد جيد").click()

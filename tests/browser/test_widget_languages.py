@@ -51,7 +51,7 @@ def test_from_right_to_left_everything_is_mirrored(visit: MakeVisit, attune: Att
     """In Arabic one's own messages are at the left, the replies' buttons begin at the right, and code still runs from left to right."""
     tab = visit(f"{attune.site}/blog.html?mode=inline&lang=ar")
     expect(tab.page.locator("attune-chat .root")).to_have_attribute("dir", "rtl")
-    attune.speaker.script("مرحبا", "أهلًا بك!\n\n```python\nprint(1)\n```")
+    attune.speaker.script("مرحبا", "أهلًا بك!\n\n- واحد\n- اثنان\n\n```python\nprint(1)\n```")
     tab.write("مرحبا")
     table = words("ar")
     expect(tab.button(table["good"])).to_be_visible()
@@ -63,6 +63,7 @@ def test_from_right_to_left_everything_is_mirrored(visit: MakeVisit, attune: Att
     assert good is not None
     assert bad is not None
     assert good["x"] > bad["x"]
+    assert "rtl" == tab.page.locator("attune-chat li").first.evaluate("(item) => getComputedStyle(item).direction")
     assert "ltr" == tab.page.locator("attune-chat pre").evaluate("(pre) => getComputedStyle(pre).direction")
     send = tab.button(table["send"]).bounding_box()
     draft = tab.draft.bounding_box()

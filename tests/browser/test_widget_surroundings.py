@@ -149,9 +149,7 @@ def test_a_page_may_open_close_and_listen(visit: MakeVisit, attune: Attune) -> N
     assert [("user", "Sent by the page"), ("assistant", "You said: Sent by the page")] == [
         (one["detail"]["role"], one["detail"]["text"]) for one in said
     ]
-    assert ["open", "close", "open"] == [
-        one["name"] for one in tab.page.evaluate("() => window.heard") if one["name"] in {"open", "close"}
-    ]
+    assert ["open", "close", "open"] == [one["name"] for one in tab.page.evaluate("() => window.heard") if one["name"] in {"open", "close"}]
     rated = heard(tab.page, "rating")[-1]["detail"]
     assert "up" == rated["rating"]["rating"]
     assert said[1]["detail"]["id"] == rated["id"]
@@ -175,9 +173,8 @@ def test_an_attribute_may_change_at_any_time(visit: MakeVisit, attune: Attune) -
 def test_a_page_may_choose_colours_and_sizes(visit: MakeVisit, attune: Attune) -> None:
     """Custom properties and parts reach inside; nothing else does."""
     tab = visit(f"{attune.site}/blog.html")
-    tab.page.add_style_tag(
-        content="attune-chat { --attune-accent: rgb(120, 40, 200); --attune-radius: 4px } attune-chat::part(message) { color: rgb(1, 2, 3) }"
-    )
+    tab.page.add_style_tag(content="attune-chat { --attune-accent: rgb(120, 40, 200); --attune-radius: 4px }")
+    tab.page.add_style_tag(content="attune-chat::part(message) { color: rgb(1, 2, 3) }")
     assert "rgb(120, 40, 200)" == tab.launcher.evaluate("(launcher) => getComputedStyle(launcher).backgroundColor")
     tab.open()
     tab.say("Purple")

@@ -13,6 +13,11 @@ _COMPOSE = """(draft, keyCode) => {
     return event.defaultPrevented;
 }"""
 
+_FORGET = """() => {
+    const key = Object.keys(localStorage).find((key) => key.endsWith(".conversation"));
+    localStorage[key] = JSON.stringify({ id: "gone", token: "wrong" });
+}"""
+
 
 def sent(tab: Visit) -> list[str]:
     """The messages that are shown."""
@@ -292,6 +297,8 @@ def test_two_new_tabs_begin_one_conversation(visit: MakeVisit, attune: Attune) -
     here.write(message)
     expect(here.replies.last).to_have_text("Yes")
     attune.speaker.go_on(message)
+    expect(there.replies.last).to_have_text("Yes.")
+    expect(there.button("Good reply")).to_be_visible()
     there.say("Second words")
     there.reload()
     expect(there.turns).to_have_count(2)
@@ -320,9 +327,7 @@ def test_a_conversation_that_is_unknown_is_begun_anew(visit: MakeVisit) -> None:
     """Where the service does not know the conversation any more, that is said, and the next words begin a new one."""
     tab = visit("/?persona=echo", rough=True)
     tab.say("Known")
-    tab.page.evaluate(
-        "() => { for (const key of Object.keys(localStorage)) if (key.endsWith('.conversation')) localStorage[key] = '{\"id\":\"gone\",\"token\":\"wrong\"}' }"
-    )
+    tab.page.evaluate(_FORGET)
     tab.reload()
     expect(tab.chat.get_by_role("alert")).to_contain_text("no longer known")
     tab.say("Begun anew")

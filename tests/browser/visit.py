@@ -105,7 +105,9 @@ class Visit:
 
     def check(self) -> None:
         """Nothing was complained of, and nobody else was asked."""
-        assert [] == [url for url in self.asked if not url.startswith((*self._known, "data:", "blob:", "about:"))], "somebody else was asked"
+        assert [] == [url for url in self.asked if not url.startswith((*self._known, "data:", "blob:", "about:"))], (
+            "somebody else was asked"
+        )
         assert [] == self._complaints
 
     def _hear(self, message: Any) -> None:

@@ -22,7 +22,7 @@ class Clock:
     steps=st.lists(st.tuples(st.floats(0, 40, allow_nan=False), st.integers(1, 60)), max_size=40),
 )
 def test_no_pattern_of_requests_gets_more_than_is_allowed(limit: int, steps: list[tuple[float, int]]) -> None:
-    """In whatever bursts they come: at most a full bucket and what flowed in since are let through, and always as many as `remaining` said."""
+    """In whatever bursts they come: at most a full bucket and what flowed in since is let through, as many as `remaining` said."""
     clock = Clock()
     buckets = Buckets(limit, clock)
     began, let = clock.now, 0
@@ -95,7 +95,8 @@ def test_memory_is_bounded_however_many_callers_come(pause: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "told"), [(0.0, b"0ms"), (0.12, b"120ms"), (1.0, b"1s"), (1.55, b"1.6s"), (59.0, b"59s"), (60.0, b"1m0s"), (90.5, b"1m30.5s")]
+    ("seconds", "told"),
+    [(0.0, b"0ms"), (0.12, b"120ms"), (1.0, b"1s"), (1.55, b"1.6s"), (59.0, b"59s"), (60.0, b"1m0s"), (90.5, b"1m30.5s")],
 )
 def test_the_headers_are_openais(seconds: float, told: bytes) -> None:
     """Names and times are written as OpenAI's clients and their users know them."""

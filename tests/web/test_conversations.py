@@ -304,9 +304,7 @@ def test_a_key_without_chat_neither_begins_nor_talks(shared: Service) -> None:
 
 
 @pytest.mark.parametrize(("persona", "end"), [("echo", "done"), ("broken", "error"), ("empty", "error")])
-def test_a_reply_of_an_earlier_life_is_followed_from_its_row(
-    make_home: MakeHome, run: Run, tmp_path: Path, persona: str, end: str
-) -> None:
+def test_a_reply_of_an_earlier_life_is_followed_from_its_row(make_home: MakeHome, run: Run, tmp_path: Path, persona: str, end: str) -> None:
     """After a restart a reader goes on from any id it has seen, and gets the rest of the words and the same end."""
     with make_home(tmp_path / "home") as home:
         with run(home) as service, talk_with(service, persona) as talk:

@@ -134,7 +134,11 @@ def test_what_asks_for_nothing_special_is_taken() -> None:
 _ODD_NAMES = ["a b", "é", "", "x" * 61, "a,b", "a\r\nset-cookie: b"]
 
 
-@given(st.dictionaries(st.sampled_from(["temperature", "top_k", "logit_bias", "user", "seed", *_ODD_NAMES]), st.none() | st.booleans() | st.text()))
+@given(
+    st.dictionaries(
+        st.sampled_from(["temperature", "top_k", "logit_bias", "user", "seed", *_ODD_NAMES]), st.none() | st.booleans() | st.text()
+    )
+)
 def test_ignored_fields_are_named_and_no_others(fields: dict[str, Any]) -> None:
     """Named is what was given a value, is not read, and can stand in a header; nothing else."""
     named = ignored(json.dumps({"model": "echo", "messages": [], **fields}).encode())

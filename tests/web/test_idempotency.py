@@ -305,7 +305,13 @@ class _Losing:
             answer = await client.request(scope["method"], self.url + scope["path"], content=body, headers=headers)
         self.counts.append(dict(headers).get(b"x-stainless-retry-count", b"").decode())
         lost = len(self.counts) <= self.loses
-        await send({"type": "http.response.start", "status": 500 if lost else answer.status_code, "headers": [(b"content-type", b"application/json")]})
+        await send(
+            {
+                "type": "http.response.start",
+                "status": 500 if lost else answer.status_code,
+                "headers": [(b"content-type", b"application/json")],
+            }
+        )
         await send({"type": "http.response.body", "body": b"{}" if lost else answer.content})
 
 

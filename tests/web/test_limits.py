@@ -157,7 +157,11 @@ def test_a_visitor_has_so_many_replies_at_once(limited: Limited, gate: Upstream)
     """The third is refused with the way out while two are being written; when one is over there is room, however it ended."""
     with limited(replies_visitor=2) as service:
         client, path = talk(service, "held")
-        with client, client.stream("POST", path, json={"message": "one"}) as first, client.stream("POST", path, json={"message": "two"}) as second:
+        with (
+            client,
+            client.stream("POST", path, json={"message": "one"}) as first,
+            client.stream("POST", path, json={"message": "two"}) as second,
+        ):
             refused = client.post(path, json={"message": "three"})
             assert "2 replies are being written for you already" in complaint(refused, 429)
             assert refused.json()["error"]["code"] == "too_many_replies"
@@ -188,11 +192,14 @@ def test_whoever_follows_a_reply_again_needs_no_place(limited: Limited, gate: Up
     with limited(replies_visitor=1) as service:
         client, path = talk(service, "held")
         header = {"idempotency-key": "once"}
-        with client, client.stream("POST", path, json={"message": "one"}, headers=header) as first:
-            with client.stream("POST", path, json={"message": "one"}, headers=header) as second:
-                assert second.headers["x-exchange-id"] == first.headers["x-exchange-id"]
-                gate.open_gate()
-                assert list(events(first)) == list(events(second))
+        with (
+            client,
+            client.stream("POST", path, json={"message": "one"}, headers=header) as first,
+            client.stream("POST", path, json={"message": "one"}, headers=header) as second,
+        ):
+            assert second.headers["x-exchange-id"] == first.headers["x-exchange-id"]
+            gate.open_gate()
+            assert list(events(first)) == list(events(second))
 
 
 def test_no_limits_refuse_nobody(shared: Service) -> None:

@@ -102,8 +102,12 @@ def test_every_reference_leads_somewhere_and_nothing_is_left_over() -> None:
 
 def test_streams_and_named_requests_are_told() -> None:
     """What streams says so, with an example; what may be sent twice says how to name it; pages say their bounds."""
-    streams = {path for _, path, operation in operations() if "text/event-stream" in operation["responses"].get("200", {}).get("content", {})}
-    twice = {path for _, path, operation in operations() if {"$ref": "#/components/parameters/IdempotencyKey"} in operation.get("parameters", [])}
+    streams = {
+        path for _, path, operation in operations() if "text/event-stream" in operation["responses"].get("200", {}).get("content", {})
+    }
+    twice = {
+        path for _, path, operation in operations() if {"$ref": "#/components/parameters/IdempotencyKey"} in operation.get("parameters", [])
+    }
     say, again = "/api/conversations/{conversation_id}/exchanges", "/api/exchanges/{exchange_id}/regenerate"
     assert streams == {"/v1/chat/completions", say, again, "/api/exchanges/{exchange_id}/stream"}
     assert twice == {"/v1/chat/completions", "/api/conversations", say, again}

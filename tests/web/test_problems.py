@@ -155,7 +155,12 @@ def test_a_refusal_is_logged_once_a_minute() -> None:
         refusals.note("storage")
         refusals.note("overloaded")
     told = [(line["event"], line["code"], line["unlogged_before"]) for line in logs]
-    assert told == [("request_refused", "storage", 0), ("request_refused", "overloaded", 0), ("request_refused", "storage", 2), ("request_refused", "overloaded", 0)]
+    assert told == [
+        ("request_refused", "storage", 0),
+        ("request_refused", "overloaded", 0),
+        ("request_refused", "storage", 2),
+        ("request_refused", "overloaded", 0),
+    ]
 
 
 def test_no_two_errors_share_a_request_id(app: httpx.Client) -> None:

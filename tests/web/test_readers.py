@@ -110,8 +110,8 @@ def test_an_official_client_that_hangs_up_may_try_again(shared: Service, app: ht
 
 def _raw(path: str, key: str, body: dict[str, Any]) -> bytes:
     content = json.dumps(body).encode()
-    head = f"POST {path} HTTP/1.1\r\nhost: attune\r\nauthorization: Bearer {key}\r\ncontent-type: application/json\r\ncontent-length: {len(content)}\r\n"
-    return head.encode() + b"\r\n" + content
+    head = [f"POST {path} HTTP/1.1", "host: attune", f"authorization: Bearer {key}", f"content-length: {len(content)}", "", ""]
+    return "\r\n".join(head).encode() + content
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

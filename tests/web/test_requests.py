@@ -79,7 +79,8 @@ def test_head_elsewhere_says_what_works(app: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "allowed"), [("/v1/models", "GET, OPTIONS"), (CHAT, "OPTIONS, POST"), ("/api/receipts", "GET, OPTIONS"), ("/health/live", "GET, HEAD, OPTIONS")]
+    ("path", "allowed"),
+    [("/v1/models", "GET, OPTIONS"), (CHAT, "OPTIONS, POST"), ("/api/receipts", "GET, OPTIONS"), ("/health/live", "GET, HEAD, OPTIONS")],
 )
 def test_options_need_no_key(shared: Service, path: str, allowed: str) -> None:
     """What a route can do is no secret, and asking for it does nothing; where there is no route there are no options."""
@@ -135,10 +136,10 @@ def test_no_other_site_is_let_in(app: httpx.Client, path: str) -> None:
 def test_the_log_of_a_request_bears_its_id(make_home: MakeHome, tmp_path: Path) -> None:
     """What is logged for a request, also by the reply that is made in a task of its own, has the caller's id."""
     log = tmp_path / "log"
-    with make_home(tmp_path / "home", personas=["echo"]) as home, served(home, log) as (_, url):
-        with httpx.Client(base_url=url, headers={"authorization": f"Bearer {home.key()}", "x-request-id": "trace-7"}, timeout=30) as client:
-            body: dict[str, Any] = {"model": "echo", "messages": [{"role": "user", "content": "hi"}]}
-            assert client.post(CHAT, json=body).status_code == 200
-            assert client.post(CHAT, json={**body, "model": "echo@v9"}).status_code == 404
+    body: dict[str, Any] = {"model": "echo", "messages": [{"role": "user", "content": "hi"}]}
+    with make_home(tmp_path / "home", personas=["echo"]) as home, served(home, log) as (_, url), httpx.Client(base_url=url) as client:
+        headers = {"authorization": f"Bearer {home.key()}", "x-request-id": "trace-7"}
+        assert client.post(CHAT, json=body, headers=headers).status_code == 200
+        assert client.post(CHAT, json={**body, "model": "echo@v9"}, headers=headers).status_code == 404
     lines = [json.loads(line) for line in log.read_text().splitlines()]
     assert [line["request_id"] for line in lines if line["event"] == "exchange_closed"] == ["trace-7"]

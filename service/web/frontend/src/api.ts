@@ -22,12 +22,14 @@ export class Trouble extends Error {
     readonly wait: number | null = null,
     readonly reference = "",
     readonly code = "",
+    readonly status = 0,
   ) {
     super(code || kind);
   }
 
   /** Whether asking again later may help without anything being changed. */
   get passing(): boolean {
+    if (this.kind === "unknown" && this.status >= 400 && this.status < 500) return false;
     return ["offline", "unreachable", "rate_limited", "overloaded", "busy", "unknown"].includes(this.kind);
   }
 }
@@ -140,5 +142,5 @@ async function troubleOf(response: Response): Promise<Trouble> {
   const problem = await response.json().catch(() => ({}));
   const code = String(problem?.error?.code ?? "");
   const wait = Number.parseInt(response.headers.get("Retry-After") ?? "", 10);
-  return new Trouble(kindOf(response.status, code), Number.isNaN(wait) ? null : wait, String(problem?.request_id ?? ""), code);
+  return new Trouble(kindOf(response.status, code), Number.isNaN(wait) ? null : wait, String(problem?.request_id ?? ""), code, response.status);
 }

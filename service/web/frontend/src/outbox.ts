@@ -49,8 +49,7 @@ export class Outbox {
   /** Carry what there is, oldest first, one at a time; stop at the first that has to wait. */
   empty(): Promise<void> {
     clearTimeout(this.#timer);
-    this.#running ??= this.#carryAll().finally(() => (this.#running = null));
-    return this.#running;
+    return (this.#running ??= this.#carryAll());
   }
 
   /** Leave what waits to the next visit. */
@@ -59,20 +58,29 @@ export class Outbox {
   }
 
   async #carryAll(): Promise<void> {
-    for (let word = this.words[0]; word; word = this.words[0]) {
-      try {
-        await this.#carrier.carry(word);
-        if (this.#drop(word)) this.#carrier.arrived(word);
-      } catch (error) {
-        if (!isTrouble(error)) throw error;
-        if (error.passing) {
-          this.#timer = setTimeout(() => void this.empty(), (error.wait ?? 0) * 1000 || LATER);
-          this.#carrier.waits(word, error);
-          return;
-        }
-        if (this.#drop(word)) this.#carrier.refused(word, error);
-      }
+    await null; // so that it is running before it can be over
+    try {
+      for (let word = this.words[0]; word; word = this.words[0]) if (!(await this.#carry(word))) return;
+    } finally {
+      this.#running = null;
     }
+  }
+
+  /** Carry one word; false when it has to wait. */
+  async #carry(word: Word): Promise<boolean> {
+    try {
+      await this.#carrier.carry(word);
+      if (this.#drop(word)) this.#carrier.arrived(word);
+    } catch (error) {
+      if (!isTrouble(error)) throw error;
+      if (error.passing) {
+        this.#timer = setTimeout(() => void this.empty(), (error.wait ?? 0) * 1000 || LATER);
+        this.#carrier.waits(word, error);
+        return false;
+      }
+      if (this.#drop(word)) this.#carrier.refused(word, error);
+    }
+    return true;
   }
 
   /** Take a word out; false when a later word on the same exchange has taken its place meanwhile. */

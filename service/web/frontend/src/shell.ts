@@ -25,7 +25,7 @@ export function welcome({ words, title, persona, send }: Scene, notice: boolean)
   const suggest = (text: string) => html`<button type="button" class="suggestion" @click=${() => send(text)}>${text}</button>`;
   return html`<section class="welcome">
     <p class="who">${title}</p>
-    <p class="greeting" dir="auto">${persona.greeting || words("greeting", { title })}</p>
+    <p class="greeting"><bdi>${persona.greeting || words("greeting", { title })}</bdi></p>
     ${notice ? html`<p class="ai">${words("notice", { title })}</p>` : nothing}
     <div class="suggestions" role="group" aria-label=${words("suggestions")}>
       ${suggest(words("suggestion_1"))}${suggest(words("suggestion_2"))}${suggest(words("suggestion_3"))}</div>

@@ -121,6 +121,13 @@ test("a message that was not taken is not sent a second time", () =>
     assert.equal(asked.length, 1);
   }));
 
+test("what the service does not take as it is does not pass by waiting", () =>
+  served([refuses(422, "rating_invalid"), refuses(500, "internal_error")], async (url) => {
+    const passes = (error: Trouble) => error.passing;
+    await assert.rejects(new Api(url).rate("e", null, "t"), (error: Trouble) => !passes(error));
+    await assert.rejects(new Api(url).rate("e", null, "t"), passes);
+  }));
+
 test("events are read however the bytes are cut", async () => {
   const bytes = new TextEncoder().encode(event(1, "delta", { text: "Grüße 👋" }) + ": ping\n\n" + event(2, "done", {}));
   const body = new ReadableStream<Uint8Array>({
