@@ -328,3 +328,13 @@ def test_parameters_of_the_request_reach_the_model(client: OpenAI, upstream: tup
         "stop": ["END"],
     }
     assert "metadata" not in sent
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_what_is_passed_over_is_named(app: httpx.Client, stream: bool) -> None:
+    """A field that Attune does not read is no error, and no secret either: a header names it. Without one there is no header."""
+    plain = {"model": "echo", "messages": says("hi"), "stream": stream}
+    more = {"metadata": {"a": "b"}, "top_k": 40, "reasoning_effort": "low", "store": False, "safety_identifier": "u"}
+    answer = app.post(CHAT, json={**plain, **more})
+    assert answer.headers["x-attune-ignored"] == "metadata, top_k, reasoning_effort, safety_identifier"
+    assert "x-attune-ignored" not in app.post(CHAT, json=plain).headers

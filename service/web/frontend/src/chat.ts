@@ -271,7 +271,8 @@ export class Chat {
       const source = {
         open,
         resume: (id: string, last: number) => this.api.resume(id, last, this.conversation!.token, this.signal),
-        dropped: () => this.#drop(live),
+        dropped: () => this.#drop(live, true),
+        resumed: () => this.#drop(live, false),
         signal: this.signal,
       };
       for await (const event of follow(live.accepted ? exchange.id : null, source)) this.#take(live, event);
@@ -289,8 +290,7 @@ export class Chat {
 
   #take(live: Live, { name, data }: StreamEvent): void {
     const { exchange } = live;
-    const changed = live.dropped || !exchange.reply;
-    live.dropped = false;
+    const changed = !exchange.reply;
     if (name === "exchange") this.#accept(live, data);
     if (name === "delta") {
       exchange.reply += data.text;
@@ -329,8 +329,9 @@ export class Chat {
     void this.#resume(other);
   }
 
-  #drop(live: Live): void {
-    live.dropped = true;
+  #drop(live: Live, dropped: boolean): void {
+    if (live.dropped === dropped) return;
+    live.dropped = dropped;
     this.stage.show();
   }
 

@@ -410,7 +410,7 @@ export class AttuneChat extends View {
   };
 
   get #launched(): boolean {
-    return this.getAttribute("mode") === "launcher";
+    return !["inline", "page"].includes(this.getAttribute("mode") ?? "");
   }
 
   get #page(): boolean {

@@ -14,8 +14,9 @@ export interface Source {
   open(): Promise<Response>;
   /** Take up the stream of an exchange after the event `last`. */
   resume(exchange: string, last: number): Promise<Response>;
-  /** The connection dropped and is going to be taken up again. */
+  /** The connection dropped and is going to be taken up again, and then it was. */
   dropped?(): void;
+  resumed?(): void;
   /** Wait before the next try; `tries` is how many failed in a row before. */
   pause?(tries: number): Promise<void>;
   signal: AbortSignal;
@@ -34,7 +35,9 @@ export async function* follow(exchange: string | null, source: Source): AsyncGen
   for (;;) {
     let trouble: Trouble = unreached();
     try {
-      for await (const event of readEvents((await request()).body!)) {
+      const { body } = await request();
+      source.resumed?.();
+      for await (const event of readEvents(body!)) {
         if (event.id <= last) continue;
         last = event.id;
         tries = 0;
