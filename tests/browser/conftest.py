@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from tempfile import gettempdir
 from typing import Any, NamedTuple
 
 import pytest
@@ -91,6 +92,16 @@ def attune(speaker: tuple[Speaker, str], tmp_path_factory: pytest.TempPathFactor
             yield Attune(served.url, speaker[0], address, personas)
 
 
+@pytest.fixture
+def limited(attune: Attune, speaker: tuple[Speaker, str], tmp_path: Path) -> Iterator[str]:
+    """Another service, which lets a visitor say one thing a minute; its URL."""
+    (tmp_path / "attune.toml").write_text(f'[providers.script]\nbase_url = "{speaker[1]}"\n')
+    limits = {**_UNLIMITED, "limit_visitor": 1}
+    settings = Settings(home=tmp_path / "data", personas=attune.personas, providers=tmp_path / "attune.toml", **limits)
+    with Served(create_app(settings)) as served:
+        yield served.url
+
+
 @pytest.fixture(scope="session")
 def playwright() -> Iterator[Playwright]:
     """What drives browsers."""
@@ -151,7 +162,7 @@ def line(attune: Attune) -> Iterator[Line]:
 def axe() -> str:
     """The source of axe, which is installed where it is not there yet; skipped where there is no npm."""
     source = FRONTEND / "node_modules" / "axe-core" / "axe.min.js"
-    with (Path(__file__).parent / ".axe.lock").open("w") as lock:
+    with (Path(gettempdir()) / "attune-axe.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not source.is_file():
             if shutil.which("npm") is None:

@@ -178,15 +178,20 @@ def test_a_rating_that_waits_survives_a_reload(visit: MakeVisit) -> None:
 
 
 def test_a_rating_that_is_refused_is_taken_back(visit: MakeVisit) -> None:
-    """When the service does not take it, the page says so and does not pretend."""
+    """When the service does not take it, the page says so, goes back to what was kept, and holds nothing else up."""
     tab = visit("/?persona=echo", rough=True)
     tab.say("Refuse my rating")
-    answer = {"status": 422, "content_type": "application/problem+json", "body": '{"error": {"code": "rating_invalid"}}'}
-    tab.page.context.route("**/rating", lambda route: route.fulfill(**answer))
-    tab.button("Good reply").click()
+    press(tab, "Bad reply")
+    tab.chat.get_by_role("textbox", name="What should it have said?").fill("Much longer than any reply. " * 400)
+    tab.button("Save").click()
     expect(tab.chat.get_by_role("alert")).to_contain_text("could not be saved")
-    rated(tab, "Good reply", pressed=False)
-    tab.page.context.unroute("**/rating")
+    rated(tab, "Bad reply")
+    found = kept(tab.page)[0]
+    assert found is not None
+    assert ("down", None) == (found["rating"], found["correction"])
+    press(tab, "Good reply")
+
+    assert "up" == (kept(tab.page)[0] or {})["rating"]
 
 
 def test_nothing_can_be_rated_before_it_is_whole(visit: MakeVisit, attune: Attune) -> None:

@@ -129,6 +129,24 @@ def test_a_message_that_is_too_long_is_kept_and_said_to_be(visit: MakeVisit) -> 
     expect(tab.replies).to_have_text("You said: Short")
 
 
+def test_who_is_too_quick_sees_how_long_to_wait(limited: str, visit: MakeVisit) -> None:
+    """The words are kept, the seconds are counted down, and the way out opens when they are over."""
+    tab = visit(f"{limited}/?persona=echo", rough=True)
+    tab.page.clock.install()
+    tab.say("Quickly")
+    tab.write("And quicker")
+    expect(tab.chat.get_by_role("alert")).to_contain_text("That was a lot at once.")
+    expect(tab.draft).to_have_value("And quicker")
+    again = tab.chat.get_by_role("button", name="Send again")
+    expect(again).to_be_disabled()
+    expect(again).to_contain_text(" s)")
+    for _ in range(70):
+        tab.page.clock.fast_forward(1_000)
+    expect(again).to_be_enabled()
+    expect(again).to_have_text("Send again")
+    expect(tab.draft).to_have_value("And quicker")
+
+
 def test_a_model_that_fails_is_said_to_and_can_be_asked_again(visit: MakeVisit, attune: Attune) -> None:
     """The message stays, the trouble has words, and trying again gets the reply."""
     message = attune.speaker.refuse("Are you well?", 500)

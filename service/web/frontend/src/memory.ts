@@ -93,9 +93,19 @@ export class Memory {
     return this.shelf.watch(this.#key("touched"), changed);
   }
 
-  /** Do something that two tabs must not do at once. Without locks (a page without https) it is done all the same. */
-  alone<T>(what: () => Promise<T>): Promise<T> {
-    return navigator.locks ? navigator.locks.request(this.#key("lock"), what) : what();
+  /** Do something that two tabs must not do at once. Where a page may have no locks (no https, a frame without storage) it is done all the same. */
+  async alone<T>(what: () => Promise<T>): Promise<T> {
+    let begun = false;
+    const begin = () => {
+      begun = true;
+      return what();
+    };
+    try {
+      return await navigator.locks.request(this.#key("lock"), begin);
+    } catch (error) {
+      if (begun) throw error;
+      return what();
+    }
   }
 
   #key(name: string): string {

@@ -9,7 +9,7 @@ import type { Card, Exchange } from "./types";
 export function turnView(scene: Scene, turn: Turn, last: boolean) {
   const { exchange } = turn;
   const { extras, words } = scene;
-  const said = html`<p class="message" part="message" dir="auto"><span class="unseen">${words("you")}: </span>${exchange.message}</p>`;
+  const said = html`<p class="message" part="message" dir="auto"><bdi class="unseen">${words("you")}: </bdi>${exchange.message}</p>`;
   return html`<article class="turn ${last ? "last" : ""}">
     ${extras ? extras.message(scene, turn, said) : html`<div class="said">${said}</div>`}
     ${exchange.card ? card(words("card"), exchange.card) : nothing}
@@ -21,7 +21,7 @@ export function turnView(scene: Scene, turn: Turn, last: boolean) {
 
 function body(scene: Scene, exchange: Exchange) {
   const live = Boolean(scene.chat.liveOf(exchange));
-  return html`<div class="reply ${live ? "writing" : ""}" part="reply" dir="auto"><span class="unseen">${scene.title}: </span>${scene.replies.of(exchange)}</div>
+  return html`<div class="reply ${live ? "writing" : ""}" part="reply"><span class="unseen">${scene.title}: </span>${scene.replies.of(exchange)}</div>
     ${stateLine(scene, exchange)}`;
 }
 

@@ -18,6 +18,7 @@ export class Replies {
     if (!found) {
       const element = document.createElement("div");
       element.className = "text";
+      element.dir = "auto";
       found = { element, written: new Written(element, this.#dress) };
       this.#known.set(exchange, found);
     }
