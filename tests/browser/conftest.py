@@ -102,14 +102,14 @@ def limited(attune: Attune, speaker: tuple[Speaker, str], tmp_path: Path) -> Ite
         yield served.url
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def playwright() -> Iterator[Playwright]:
-    """What drives browsers."""
+    """What drives browsers. It keeps an event loop running in this thread, so it ends with the module: other tests need their own."""
     with sync_playwright() as playwright:
         yield playwright
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser(playwright: Playwright) -> Iterator[Browser]:
     """Debian's Chromium."""
     browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)

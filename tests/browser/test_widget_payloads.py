@@ -98,7 +98,7 @@ def test_a_message_is_shown_as_it_was_written(visit: MakeVisit) -> None:
     tab.say(written)
     message = tab.page.locator("attune-chat .message")
     expect(message).to_contain_text(written)
-    assert ["span"] == message.evaluate("(message) => [...message.querySelectorAll('*')].map((one) => one.localName)")
+    assert ["bdi"] == message.evaluate("(message) => [...message.querySelectorAll('*')].map((one) => one.localName)")
     tab.turns.last.hover()
     tab.button("Edit").click()
     expect(tab.chat.get_by_role("textbox", name="Edit your message")).to_have_value(written)
