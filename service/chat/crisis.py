@@ -25,6 +25,11 @@ def crisis_card(persona: Persona, message: str) -> Card | None:
     return Card(title=own.title or ours.title, text=own.text or ours.text, links=links or ours.links)
 
 
+def speaks_of_self_harm(message: str) -> bool:
+    """Whether a card is due. The longest messages take milliseconds: not on the thread that writes, nor on the event loop."""
+    return language_of(message) is not None
+
+
 def note_referral(session: Session, persona: str) -> None:
     """Note that a card was shown: the day's count for the owner's report. No word, no person and no exchange is in it."""
     session.add(Referral(persona=persona))

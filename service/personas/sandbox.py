@@ -106,13 +106,13 @@ class _Toll(NodeTransformer):
     def visit_For(self, node: nodes.For) -> nodes.Node:  # noqa: N802  # named after Jinja's class
         return self._charged(node)
 
-    def visit_Macro(self, node: nodes.Macro) -> nodes.Node:  # noqa: N802
+    def visit_Macro(self, node: nodes.Macro) -> nodes.Node:  # noqa: N802  # likewise
         return self._charged(node)
 
-    def visit_CallBlock(self, node: nodes.CallBlock) -> nodes.Node:  # noqa: N802
+    def visit_CallBlock(self, node: nodes.CallBlock) -> nodes.Node:  # noqa: N802  # likewise
         return self._charged(node)
 
-    def visit_Concat(self, node: nodes.Concat) -> nodes.Node:  # noqa: N802
+    def visit_Concat(self, node: nodes.Concat) -> nodes.Node:  # noqa: N802  # likewise
         self.generic_visit(node)
         return _call("join", node.nodes, node.lineno)
 

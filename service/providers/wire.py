@@ -1,6 +1,6 @@
 """The HTTP way to one provider: a JSON question goes out, lines come back, patience has bounds, and the wire's errors are made ours.
 
-aiohttp without httpx around it reads streams of 34 chunks in a third of the time (measured: 6,000 instead of 2,100 a second).
+aiohttp without httpx around it: this is the hot path, and httpx costs more there than the reading itself.
 """
 
 import asyncio

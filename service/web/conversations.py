@@ -4,12 +4,14 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Annotated, Any
 
+import anyio.to_thread
 from litestar import Controller, Request, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, HeaderParameter, JSONBody
 from litestar.response import Stream
 from sqlmodel import Session, col, select
 
+from service.chat.crisis import speaks_of_self_harm
 from service.chat.exchange import Opened, get_exchange, open_variant
 from service.chat.messages import check_message
 from service.db.tables import Conversation, Exchange, Rating, Thumb, Version
@@ -120,7 +122,8 @@ class ConversationsController(Controller):
         caller.require("chat")
         check_message(data.message)
         others: list[Opened] = []
-        work = partial(say, desk=desk, conversation_id=conversation_id, data=data, caller=caller, others=others)
+        in_crisis = await anyio.to_thread.run_sync(speaks_of_self_harm, data.message)
+        work = partial(say, desk=desk, conversation_id=conversation_id, data=data, caller=caller, in_crisis=in_crisis, others=others)
         reply = await answer(desk, caller, request, work)
         for other in others:
             desk.generations.start(other)

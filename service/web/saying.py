@@ -11,16 +11,17 @@ from service.chat.exchange import Asked, Opened, open_in_conversation
 from service.db.tables import Conversation, Exchange, ExchangeState
 from service.errors import NotFound
 from service.personas.persona import Persona
-from service.web.beside import card_of
 from service.web.guards import Caller, own_conversation
 from service.web.state import Desk
 from service.web.wire import MessageIn
 
 
-def say(session: Session, desk: Desk, conversation_id: str, data: MessageIn, caller: Caller, others: list[Opened]) -> Opened:
+def say(
+    session: Session, desk: Desk, conversation_id: str, data: MessageIn, caller: Caller, *, in_crisis: bool, others: list[Opened]
+) -> Opened:
     """Open the exchange, and into `others` a second one for the same message where the visitor is to choose between two.
 
-    Somebody who speaks of self-harm gets a card, and nothing to choose. Raise `NotFound`, `NotPermitted` or `Invalid`.
+    Somebody who speaks of self-harm (`in_crisis`) gets a card, and nothing to choose. Raise `NotFound`, `NotPermitted` or `Invalid`.
     """
     others.clear()
     conversation = own_conversation(session, conversation_id, caller)
@@ -28,7 +29,7 @@ def say(session: Session, desk: Desk, conversation_id: str, data: MessageIn, cal
     asked = Asked(persona, "champion", data.message, desk.boot, counters=desk.generations.counters)
     previous = _previous(session, persona, conversation, data)
     opened = open_in_conversation(session, asked, conversation, previous, from_start=data.previous is None)
-    if card_of(desk.personas, persona.name, data.message) is not None:
+    if in_crisis:
         note_referral(session, persona.name)
     elif caller.conversation_id is not None and random.random() < persona.settings.compare.share:
         others.append(open_beside(session, asked, conversation, opened))

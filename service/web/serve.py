@@ -20,8 +20,8 @@ def _spare_the_collector() -> None:
 
 def _allow_many_connections() -> None:
     # Each stream has two: one to its reader, one to the model. The usual soft limit is 1,024.
-    with contextlib.suppress(ImportError, ValueError, OSError):  # Windows has no such limit.
-        import resource  # noqa: PLC0415
+    with contextlib.suppress(ImportError, ValueError, OSError):  # A system without such a limit, or one that is not ours to raise.
+        import resource  # noqa: PLC0415  # there is none on Windows
 
         _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

@@ -10,27 +10,11 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
-import msgspec
 import uvicorn
+from chunks import decode
 from httpx_aiohttp import AiohttpTransport
 from litestar import Litestar, Request, get, post
 from litestar.response import Stream
-
-
-class _Delta(msgspec.Struct):
-    content: str | None = None
-
-
-class _Choice(msgspec.Struct):
-    delta: _Delta = msgspec.field(default_factory=_Delta)
-    finish_reason: str | None = None
-
-
-class _Event(msgspec.Struct):
-    choices: list[_Choice] = []
-
-
-_decode = msgspec.json.Decoder(_Event).decode
 
 
 async def forward(client: httpx.AsyncClient, body: bytes) -> AsyncIterator[bytes]:
@@ -42,7 +26,7 @@ async def forward(client: httpx.AsyncClient, body: bytes) -> AsyncIterator[bytes
             *events, rest = (rest + data).split(b"\n\n")
             for event in events:
                 if event != b"data: [DONE]":
-                    _decode(event[6:])
+                    decode(event[6:])
             yield data
 
 

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 import uvloop
+from chunks import decode
 
 _OPENING_SECONDS = 5.0
 """The slow streams begin one after the other in this time, not all at one moment."""
@@ -39,22 +40,6 @@ class Plan(msgspec.Struct, kw_only=True):
     direct_url: str = ""
     direct_model: str = ""
     tag: str = ""
-
-
-class _Delta(msgspec.Struct):
-    content: str | None = None
-
-
-class _Choice(msgspec.Struct):
-    delta: _Delta = msgspec.field(default_factory=_Delta)
-    finish_reason: str | None = None
-
-
-class _Event(msgspec.Struct):
-    choices: list[_Choice] = []
-
-
-_decode = msgspec.json.Decoder(_Event).decode
 
 
 class Broken(Exception):
@@ -123,7 +108,7 @@ class Connection(asyncio.Protocol):
         if event == b"data: [DONE]":
             self._closed = True
             return
-        for choice in _decode(event[6:]).choices:
+        for choice in decode(event[6:]).choices:
             self._finish = choice.finish_reason or self._finish
             if choice.delta.content:
                 self.first_at = self.first_at or now

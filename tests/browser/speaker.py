@@ -4,12 +4,10 @@ import asyncio
 import json
 import threading
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Literal
 
-Scope = dict[str, Any]
-Receive = Callable[[], Awaitable[dict[str, Any]]]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
+from tests.web.upstream import Receive, Scope, Send, read_body
 
 HOLD: Literal["\0hold"] = "\0hold"
 """In a script: wait until the test says `go_on`."""
@@ -56,11 +54,7 @@ class Speaker:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
-        body = b""
-        while (part := await receive())["type"] == "http.request":
-            body += part.get("body", b"")
-            if not part.get("more_body"):
-                break
+        body = await read_body(receive)
         turns = json.loads(body)["messages"]
         message = turns[-1]["content"]
         self.asked.append(turns)

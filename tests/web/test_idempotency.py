@@ -18,7 +18,7 @@ from service.db.tables import Conversation, Exchange, ExchangeState, IdempotentR
 from tests.databases import made, race
 from tests.web.conftest import MakeHome, Run, Service
 from tests.web.reading import complaint, events, told, until
-from tests.web.upstream import Receive, Scope, Send, Served, Upstream
+from tests.web.upstream import Receive, Scope, Send, Served, Upstream, read_body
 
 CHAT = "/v1/chat/completions"
 
@@ -295,11 +295,7 @@ class _Losing:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
-        body = b""
-        while (part := await receive())["type"] == "http.request":
-            body += part.get("body", b"")
-            if not part.get("more_body"):
-                break
+        body = await read_body(receive)
         headers = [(name, value) for name, value in scope["headers"] if name not in {b"host", b"content-length"}]
         async with httpx.AsyncClient(timeout=30) as client:
             answer = await client.request(scope["method"], self.url + scope["path"], content=body, headers=headers)

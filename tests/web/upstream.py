@@ -16,6 +16,16 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 _START_SECONDS = 20
 
 
+async def read_body(receive: Receive) -> bytes:
+    """The whole body of a request, or as much as came of it."""
+    body = b""
+    while (part := await receive())["type"] == "http.request":
+        body += part.get("body", b"")
+        if not part.get("more_body"):
+            break
+    return body
+
+
 class Served:
     """An ASGI application on a free loopback port, run by uvicorn in a thread; use it with `with`."""
 
@@ -73,11 +83,7 @@ class Upstream:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
-        body = b""
-        while (part := await receive())["type"] == "http.request":
-            body += part.get("body", b"")
-            if not part.get("more_body"):
-                break
+        body = await read_body(receive)
         request = json.loads(body)
         self.asked.append(request)
         if request["model"] == "refusing":
