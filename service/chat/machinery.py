@@ -82,10 +82,11 @@ class Machinery:
 
     def _find(self, text: str, at: int, ended: bool) -> "regex.Match[str] | None":
         """The next mark, or at the end of the text what may become one."""
+        # Not `concurrent`: to let other threads run for so short a look costs more than the look.
         if self._end is not None:
-            return self._end.search(text, at, partial=not ended)
-        first = _AT_FIRST.match(text, at, partial=not ended) if self._fresh else None
-        return first or _WITHIN.search(text, at, partial=not ended)
+            return self._end.search(text, at, partial=not ended, concurrent=False)
+        first = _AT_FIRST.match(text, at, partial=not ended, concurrent=False) if self._fresh else None
+        return first or _WITHIN.search(text, at, partial=not ended, concurrent=False)
 
     def _obey(self, mark: "regex.Match[str]") -> None:
         if self._end is not None:

@@ -111,7 +111,7 @@ class Speakers:
                     continue
                 return _Head(name, own, end, dash=False, certain=False)
             pattern = _own_end(opening["dress"], opening["bracket"], self._dash or not self._begun) if own else _ANOTHERS_END
-            if found := pattern.match(line, end, partial=not ended):
+            if found := pattern.match(line, end, partial=not ended, concurrent=False):
                 return _Head(name, own, found.end(), dash=found.lastgroup == "dash", certain=not found.partial)
         return None
 
