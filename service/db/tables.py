@@ -80,13 +80,17 @@ class ApiKey(SQLModel, table=True):
 
 
 class Person(SQLModel, table=True):
-    """Who talks or rates. `external` tells one person of one source apart: a key, a key and the app's user, a visitor."""
+    """Who talks or rates. `external` tells one person of one source apart: a key, a key and the app's user, a visitor, an import.
+
+    What a quarantined person said and rated is not learned from; an approved one's ratings neither wait nor are capped.
+    """
 
     __tablename__ = "person"
     id: str = Field(default_factory=new_id, primary_key=True)
     external: str = Field(unique=True)
     name: str = ""
     created_at: datetime = Field(default_factory=now)
+    approved_at: datetime | None = None
     quarantined_at: datetime | None = None
     __table_args__ = (
         Index(
@@ -294,16 +298,86 @@ class Dataset(SQLModel, table=True):
 
 
 class Sample(SQLModel, table=True):
-    """Where one row of a dataset came from: sample -> exchange -> rating -> person."""
+    """Where one row of a dataset came from: sample -> exchange -> rating -> person, or sample -> import.
+
+    `form` is the kind of row (`unpaired`, `pair`, `passage`), `person_id` whose word made it one. `other_id` is the exchange with the
+    rejected reply of a pair.
+    """
 
     __tablename__ = "sample"
     id: int | None = Field(default=None, primary_key=True)
     dataset_id: str = Field(foreign_key="dataset.id", index=True)
     exchange_id: str | None = Field(default=None, foreign_key="exchange.id", index=True)
+    other_id: str | None = Field(default=None, foreign_key="exchange.id")
     rating_id: str | None = Field(default=None, foreign_key="rating.id")
+    person_id: str | None = Field(default=None, foreign_key="person.id", index=True)
+    import_id: str | None = Field(default=None, foreign_key="import.id", index=True)
+    form: str = "unpaired"
     split: str
     origin: str
     hash: str
+
+
+class Import(SQLModel, table=True):
+    """A file that was brought in: its dialogues became exchanges of a person of its own (`import:<id>`), its passages rows of `Passage`.
+
+    `digest` is the SHA-256 of the file and of how it was read: the same file read the same way is brought in once.
+    """
+
+    __tablename__ = "import"
+    id: str = Field(default_factory=new_id, primary_key=True)
+    persona: str = Field(index=True)
+    source: str
+    form: str
+    digest: str
+    counts: dict[str, int] = Field(sa_column=_json())
+    created_at: datetime = Field(default_factory=now)
+    withdrawn_at: datetime | None = None
+    __table_args__ = (UniqueConstraint("persona", "digest"),)
+
+
+class Passage(SQLModel, table=True):
+    """A piece of dialogue to learn as plain language; `position` counts the pieces of its import from 0."""
+
+    __tablename__ = "passage"
+    id: str = Field(default_factory=new_id, primary_key=True)
+    import_id: str = Field(foreign_key="import.id", index=True, ondelete="CASCADE")
+    position: int
+    title: str = ""
+    text: str
+
+
+class Prepared(SQLModel, table=True):
+    """What curation works out once about a reply (`id` is the exchange's) or a correction (`id` is the rating's): hashes, never words.
+
+    `features` are packed as `curation/features.py` says; `recipe` is the number of the way they were worked out, `surprise` how unlikely
+    the base finds the reply, in nats per token, once that was asked.
+    """
+
+    __tablename__ = "prepared"
+    id: str = Field(primary_key=True)
+    exchange_id: str = Field(foreign_key="exchange.id", index=True, ondelete="CASCADE")
+    recipe: int
+    features: bytes
+    surprise: float | None = None
+
+
+class Review(SQLModel, table=True):
+    """Something that waits for the owner: a person (`subject` is their id) or a sample (the exchange's or the rating's id).
+
+    `kind` is the reason key under which it is held back; `approved` is None until somebody decided.
+    """
+
+    __tablename__ = "review"
+    id: str = Field(default_factory=new_id, primary_key=True)
+    persona: str
+    kind: str
+    subject: str
+    detail: dict[str, Any] = Field(default_factory=dict, sa_column=_json())
+    approved: bool | None = None
+    created_at: datetime = Field(default_factory=now)
+    decided_at: datetime | None = None
+    __table_args__ = (UniqueConstraint("persona", "kind", "subject"),)
 
 
 class TrainingRun(SQLModel, table=True):

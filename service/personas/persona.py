@@ -72,19 +72,75 @@ class Minimum(_Section, frozen=True, kw_only=True):
 
 
 class Budget(_Section, frozen=True, kw_only=True):
-    """What a night may cost."""
+    """What a night may cost: `samples` is the most rows trained on, `tokens` the most of one row, `dollars` what a paid trainer may ask."""
 
     minutes: Annotated[float, msgspec.Meta(gt=0)] = 120
+    samples: _Positive = 4_000
+    tokens: Annotated[int, msgspec.Meta(ge=16)] = 1_024
+    dollars: Annotated[float, msgspec.Meta(ge=0)] = 10
+
+
+class Caps(_Section, frozen=True, kw_only=True):
+    """The most samples of one person, of one conversation, of one person in one day, and of one cluster of near-duplicates; 0 is no cap.
+
+    `opening` is the largest share of liked replies that may begin with the same words.
+    """
+
+    person: _Count = 200
+    conversation: _Count = 20
+    day: _Count = 50
+    alike: _Count = 3
+    opening: _Share = 0.25
+
+
+class Trust(_Section, frozen=True, kw_only=True):
+    """Whose ratings wait for the owner: of people with fewer than `new_person` rated exchanges, `burst` or more by one person within a
+    minute, and of one person who gave more than the share `sweep` of all likes or of all dislikes. 0 switches a rule off.
+    """
+
+    new_person: _Count = 3
+    burst: _Count = 30
+    sweep: _Share = 0.5
+
+
+class Mix(_Section, frozen=True, kw_only=True):
+    """Shares of the rows trained on. `seeds`, `imported` and `synthetic` are upper bounds, `replay` and `safety` are aimed at."""
+
+    seeds: _Share = 0.4
+    imported: _Share = 0.5
+    replay: Annotated[float, msgspec.Meta(ge=0, le=0.5)] = 0.1
+    safety: Annotated[float, msgspec.Meta(ge=0, le=0.5)] = 0.03
+    synthetic: Annotated[float, msgspec.Meta(ge=0, le=0.5)] = 0.0
+
+
+class Redaction(_Section, frozen=True, kw_only=True):
+    """How personal data is found: the countries whose telephone numbers are known without a prefix, and whether Presidio looks too."""
+
+    regions: Annotated[list[Annotated[str, msgspec.Meta(pattern=r"^[A-Z]{2}$")]], msgspec.Meta(min_length=1)] = ["US", "GB", "DE"]
+    presidio: bool = False
 
 
 class Learning(_Section, frozen=True, kw_only=True):
-    """Who trains, from what, and when there is enough to train on."""
+    """Who trains, from what, on what, and when there is enough to train on.
+
+    `system_prompt` is the prompt a sample is trained with; `holdout` the share of openings that is never trained on; `surprise` how far
+    (in median absolute deviations) a reply may be less likely to the base than most before it waits for review, 0 is any; `amplifier`
+    the model (`provider:model`) that paraphrases messages for `mix.synthetic`.
+    """
 
     trainer: str = "local"
     base: str = "starter"
     method: Literal["auto", "sft", "kto"] = "auto"
+    system_prompt: Literal["in_force", "current", "none"] = "in_force"
     minimum: Minimum = Minimum()
     budget: Budget = Budget()
+    caps: Caps = Caps()
+    trust: Trust = Trust()
+    mix: Mix = Mix()
+    redaction: Redaction = Redaction()
+    holdout: Annotated[float, msgspec.Meta(ge=0, le=0.5)] = 0.2
+    surprise: Annotated[float, msgspec.Meta(ge=0)] = 8
+    amplifier: _Model | None = None
 
 
 class GateRules(_Section, frozen=True, kw_only=True):

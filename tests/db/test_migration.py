@@ -9,7 +9,7 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Connection, Engine, inspect, text
+from sqlalchemy import Connection, Engine, insert, inspect, text
 from sqlmodel import SQLModel, select
 
 from service.chat.examples import find_examples, rebuild_examples
@@ -145,7 +145,8 @@ def test_ratings_of_before_are_found_as_examples(empty: Engine) -> None:
     upgrade(empty)
     go_to(empty, "0003")
     with transaction(empty) as session:
-        session.add_all([Person(id=name, external=name, quarantined_at=now() if name == "mallory" else None) for name in _PEOPLE])
+        people = [{"id": name, "external": name, "name": "", "created_at": now()} for name in _PEOPLE]
+        session.execute(insert(Person), [{**person, "quarantined_at": now() if person["id"] == "mallory" else None} for person in people])
         session.add_all([Version(id="v", persona="friend", number=0), Prompt(fingerprint="f", persona="friend", text="t")])
         session.flush()
         session.add(Conversation(id="c", persona="friend", person_id="ann"))
