@@ -22,6 +22,7 @@ _Penalty = Annotated[float, msgspec.Meta(ge=-2, le=2)]
 _Model = Annotated[str, msgspec.Meta(pattern=r"^[^:\s]+:\S+$")]
 _Origin = Annotated[str, msgspec.Meta(pattern=r"^(\*|https?://([a-z0-9.-]+|\[[0-9a-f:]+\])(:[0-9]+)?)$")]
 _Link = Annotated[str, msgspec.Meta(pattern=r"^(https://|tel:|sms:)\S+$")]
+_Region = Annotated[str, msgspec.Meta(pattern=r"^[A-Z]{2}$")]
 _Words = Annotated[str, msgspec.Meta(min_length=1)]
 
 
@@ -116,7 +117,7 @@ class Mix(_Section, frozen=True, kw_only=True):
 class Redaction(_Section, frozen=True, kw_only=True):
     """How personal data is found: the countries whose telephone numbers are known without a prefix, and whether Presidio looks too."""
 
-    regions: Annotated[list[Annotated[str, msgspec.Meta(pattern=r"^[A-Z]{2}$")]], msgspec.Meta(min_length=1)] = ["US", "GB", "DE"]
+    regions: Annotated[tuple[_Region, ...], msgspec.Meta(min_length=1)] = ("US", "GB", "DE")
     presidio: bool = False
 
 
