@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 from service.curation.sample import Sample
 from service.db.engine import open_engine, reading, transaction
 from service.db.migration import upgrade
-from service.db.tables import Conversation, Exchange, ExchangeState, Person, Prompt, Rating, Thumb, Version
+from service.db.tables import Conversation, Exchange, ExchangeState, Person, Prompt, Rating, Thumb, Version, now
 from service.personas.shelf import Message
 
 
@@ -67,6 +67,13 @@ class Records:
             for row in rows:
                 session.add(row)
                 session.flush()
+
+    def person(self, name: str, external: str, **others: object) -> None:
+        self._once(f"person {name}", Person(id=name, external=external, **others))
+
+    def quarantine(self, person: str) -> None:
+        with transaction(self.engine) as session:
+            session.get_one(Person, person).quarantined_at = now()
 
     def reading(self):
         return reading(self.engine)
