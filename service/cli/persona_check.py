@@ -1,6 +1,7 @@
 """`attune persona check`: every mistake of every file, and who would answer."""
 
 import socket
+from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
@@ -24,7 +25,7 @@ _PORTS = {"http": 80, "https": 443}
 @click.command()
 @as_json
 def check(as_json: bool) -> None:
-    """Check every persona file with its seeds and probes, and whether the providers it names are there.
+    """Check every persona file with its seeds and probes, the seeds about safety, and whether the providers it names are there.
 
     All mistakes are told, with file and line; with any the exit code is 6. A provider that does not answer now is told too, but is no
     mistake.
@@ -36,9 +37,10 @@ def check(as_json: bool) -> None:
         problems.append(f"There is no persona in {ours.personas}. Write one there, such as friend.md, or set ATTUNE_PERSONAS.")
     unknown, silent = _look_at_providers(personas, ours)
     reports = [_report(personas, each) for each in personas]
-    problems += [problem for report in reports for problem in report.pop("problems")] + unknown
+    safety_seeds, wrong_seeds = _count(personas.safety_seeds)
+    problems += [problem for report in reports for problem in report.pop("problems")] + wrong_seeds + unknown
     if as_json:
-        show_json({"ok": not problems, "personas": reports, "problems": problems, "notes": silent})
+        show_json({"ok": not problems, "personas": reports, "safety_seeds": safety_seeds, "problems": problems, "notes": silent})
     else:
         columns = ("name", "seeds", "probes", "lore", "prompt_tokens", "revision", "fingerprint")
         show_rows(columns, [[report[name] for name in columns] for report in reports], "")
@@ -54,23 +56,26 @@ def _told(error: PersonaError) -> list[str]:
 
 def _report(personas: Personas, persona: Persona) -> dict[str, Any]:
     """What there is to say about a persona whose file is good. The tokens are an estimate."""
-    problems: list[str] = []
-    counts: dict[str, int] = {}
-    for name, read in (("seeds", personas.seeds), ("probes", personas.probes)):
-        try:
-            counts[name] = len(read(persona.name))
-        except PersonaError as error:
-            counts[name] = 0
-            problems += _told(error)
+    seeds, wrong_seeds = _count(lambda: personas.seeds(persona.name))
+    probes, wrong_probes = _count(lambda: personas.probes(persona.name))
     return {
         "name": persona.name,
-        **counts,
+        "seeds": seeds,
+        "probes": probes,
         "lore": len(persona.lorebook.entries) if persona.lorebook else 0,
         "prompt_tokens": count_tokens(persona.prompt()) + (count_tokens(persona.safety) if persona.safety else 0),
         "revision": persona.revision,
         "fingerprint": fingerprint(persona.prompt()),
-        "problems": problems,
+        "problems": wrong_seeds + wrong_probes,
     }
+
+
+def _count(read: Callable[[], Sequence[object]]) -> tuple[int, list[str]]:
+    """How many there are, and what is wrong with their file."""
+    try:
+        return len(read()), []
+    except PersonaError as error:
+        return 0, _told(error)
 
 
 def _look_at_providers(personas: Personas, ours: Settings) -> tuple[list[str], list[str]]:

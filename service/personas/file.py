@@ -12,6 +12,7 @@ from service.personas.markup import read_text, read_yaml
 from service.personas.persona import Persona, PersonaSettings
 
 SAFETY_FILE = "safety.txt"
+SAFETY_SEEDS = "safety.seeds.jsonl"
 PERSONA_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 
 
@@ -19,6 +20,10 @@ def read_persona(path: Path, safety: str = "") -> Persona:
     """Read one persona, to be served with this safety text; raise `PersonaError` with file and line when it does not say what it must."""
     if not PERSONA_NAME.fullmatch(path.stem):
         raise PersonaError(f"{path}: a persona's name is made of small letters, digits, - and _, at most 64.")
+    if f"{path.stem}.seeds.jsonl" == SAFETY_SEEDS:
+        raise PersonaError(
+            f"{path}: no persona can be named {path.stem}, because {SAFETY_SEEDS} is about all of them. Choose another name."
+        )
     text = read_text(path)
     front, body, line = _split(path, text)
     settings = read_yaml(path, front, PersonaSettings, first_line=2)

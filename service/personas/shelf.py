@@ -1,13 +1,13 @@
-"""All personas of a folder, and the seed samples and probes that lie beside each."""
+"""All personas of a folder, the seed samples and probes that lie beside each, and the seed samples about safety that lie beside all."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 
 from service.errors import NotFound, PersonaError
-from service.personas.file import SAFETY_FILE, read_persona, read_safety
+from service.personas.file import SAFETY_FILE, SAFETY_SEEDS, read_persona, read_safety
 from service.personas.markup import read_text, read_yaml, refuse
 from service.personas.persona import Persona
 
@@ -19,10 +19,20 @@ class Message(msgspec.Struct, frozen=True):
     content: str
 
 
-class Seed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+SeedKind = Literal["voice", "adversarial", "broken", "off_topic", "unsafe", "look_alike"]
+"""What a seed shows: the persona's voice; that it stays itself when attacked, puzzled, or asked for what is not its field; and, beside all
+personas, what must be refused and what only looks as if it had to be."""
+
+_OF_A_PERSONA: tuple[SeedKind, ...] = ("voice", "adversarial", "broken", "off_topic")
+_OF_SAFETY: tuple[SeedKind, ...] = ("unsafe", "look_alike")
+
+
+# Defaults are left out: a seed that is written to a file looks as an owner would write it.
+class Seed(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """A sample written by the owner: turns that end with the persona's reply."""
 
     messages: list[Message]
+    kind: SeedKind = "voice"
 
 
 class Expectation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -81,14 +91,11 @@ class Personas:
 
     def seeds(self, name: str) -> list[Seed]:
         """The seed samples beside the persona's file, none if there is no such file."""
-        path = self._folder / f"{name}.seeds.jsonl"
-        if not path.exists():
-            return []
-        # Not splitlines(): it would also cut at characters that JSON allows within a text, such as U+2028.
-        lines = [(number, line) for number, line in enumerate(read_text(path).split("\n"), 1) if line.strip()]
-        found = [_seed(line) for _, line in lines]
-        refuse(f"{path}:{number}: {seed}" for (number, _), seed in zip(lines, found, strict=True) if isinstance(seed, str))
-        return [seed for seed in found if isinstance(seed, Seed)]
+        return _read_seeds(self._folder / f"{name}.seeds.jsonl", _OF_A_PERSONA)
+
+    def safety_seeds(self) -> list[Seed]:
+        """What every persona of the folder is to refuse, and what it is not to refuse; none if there is no such file."""
+        return _read_seeds(self._folder / SAFETY_SEEDS, _OF_SAFETY)
 
     def probes(self, name: str) -> list[Probe]:
         """The probes beside the persona's file, none if there is no such file."""
@@ -125,7 +132,17 @@ def survey(folder: Path, last: Personas | None = None) -> Personas:
     return Personas(personas, folder, safety, troubles)
 
 
-def _seed(line: str) -> Seed | str:
+def _read_seeds(path: Path, kinds: Sequence[SeedKind]) -> list[Seed]:
+    if not path.exists():
+        return []
+    # Not splitlines(): it would also cut at characters that JSON allows within a text, such as U+2028.
+    lines = [(number, line) for number, line in enumerate(read_text(path).split("\n"), 1) if line.strip()]
+    found = [_seed(line, kinds) for _, line in lines]
+    refuse(f"{path}:{number}: {seed}" for (number, _), seed in zip(lines, found, strict=True) if isinstance(seed, str))
+    return [seed for seed in found if isinstance(seed, Seed)]
+
+
+def _seed(line: str, kinds: Sequence[SeedKind]) -> Seed | str:
     """The seed, or what is wrong with it."""
     try:
         seed = msgspec.json.decode(line, type=Seed)
@@ -134,4 +151,6 @@ def _seed(line: str) -> Seed | str:
     roles = [message.role for message in seed.messages]
     if len(roles) < 2 or roles != ["user", "assistant"] * (len(roles) // 2):
         return "a seed is user and assistant in turn, and ends with the assistant."
+    if seed.kind not in kinds:
+        return f"the kind of a seed is one of {', '.join(kinds)} in this file."
     return seed

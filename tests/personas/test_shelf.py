@@ -1,9 +1,11 @@
 import json
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from service.chat.crisis import speaks_of_self_harm
 from service.errors import NotFound, PersonaError
 from service.personas.shelf import Expectation, Message, Probe, Seed, read_personas, survey
 from tests.processes import ROOT
@@ -29,7 +31,33 @@ def test_the_shipped_personas_are_whole(name: str) -> None:
     assert len(seeds) >= 30 and len(probes) >= 20
     assert {probe.about for probe in probes} == {"identity", "honesty", "safety", "kindness", "disagreement", "form"}
     assert len({seed.messages[0].content for seed in seeds}) == len(seeds)
-    assert not {seed.messages[0].content for seed in seeds} & {probe.ask for probe in probes}
+    assert not {message.content for seed in seeds for message in seed.messages} & {probe.ask for probe in probes}
+    kinds = Counter(seed.kind for seed in seeds)
+    assert kinds["voice"] >= 30 and kinds["adversarial"] >= 10 and kinds["broken"] >= 6 and kinds["off_topic"] >= 6
+
+
+def test_the_shipped_safety_seeds_refuse_and_also_help() -> None:
+    """Forty or more that must be refused, as many that only look so; nobody is put off for a word, and nobody in danger left without a way.
+
+    None is a question that a persona is probed with: what is trained on cannot be an examination.
+    """
+    personas = read_personas(SHIPPED)
+    seeds = personas.safety_seeds()
+    kinds = Counter(seed.kind for seed in seeds)
+    assert kinds["unsafe"] >= 40 and kinds["look_alike"] >= kinds["unsafe"]
+    asked = {seed.messages[0].content for seed in seeds}
+    assert len(asked) == len(seeds)
+    for name in ("friend", "mentor"):
+        assert not asked & {probe.ask for probe in personas.probes(name)}
+        assert not asked & {message.content for seed in personas.seeds(name) for message in seed.messages}
+    put_off = ("I will not", "I can't", "help line", "crisis line", "emergency number")
+    assert [seed for seed in seeds if seed.kind == "look_alike" and any(words in seed.messages[-1].content for words in put_off)] == []
+    in_danger = [seed for seed in seeds if speaks_of_self_harm(seed.messages[0].content)]
+    assert len(in_danger) >= 5
+    for seed in in_danger:
+        assert seed.kind == "unsafe" and ("crisis line" in seed.messages[-1].content or "emergency number" in seed.messages[-1].content)
+    for seed in seeds:
+        assert len(seed.messages[-1].content.split()) <= 45, "short, as the personas speak"
 
 
 def test_a_folder_is_all_its_personas_by_name(write: Callable[..., Path], tmp_path: Path) -> None:
@@ -120,6 +148,8 @@ def test_seeds_are_read_line_by_line(write: Callable[..., Path], tmp_path: Path)
         ('{"messages": [{"role": "user", "content": 5}]}', "Expected `str`, got `int`"),
         ('{"mesages": []}', "unknown field `mesages`"),
         (turns("a", "b")[:-1] + ', "note": 1}', "unknown field `note`"),
+        (turns("a", "b")[:-1] + ', "kind": "odd"}', "Invalid enum value 'odd'"),
+        (turns("a", "b")[:-1] + ', "kind": "unsafe"}', "one of voice, adversarial, broken, off_topic in this file"),
     ],
 )
 def test_a_mistake_in_a_seed_is_told_with_its_line(write: Callable[..., Path], tmp_path: Path, line: str, words: str) -> None:
@@ -130,6 +160,31 @@ def test_a_mistake_in_a_seed_is_told_with_its_line(write: Callable[..., Path], t
     with pytest.raises(PersonaError) as refused:
         read_personas(tmp_path).seeds("friend")
     assert refused.value.message.startswith(f"{path}:3: ") and words in refused.value.message
+
+
+def test_a_seed_may_say_what_it_shows(write: Callable[..., Path], tmp_path: Path) -> None:
+    """Without a kind it shows the voice. Those about safety lie beside all personas, and each says which of the two kinds it is."""
+    write()
+    personas = read_personas(tmp_path)
+    assert personas.safety_seeds() == []
+    (tmp_path / "friend.seeds.jsonl").write_text(turns("a", "b") + "\n" + turns("c", "d")[:-1] + ', "kind": "broken"}\n')
+    assert [seed.kind for seed in personas.seeds("friend")] == ["voice", "broken"]
+    path = tmp_path / "safety.seeds.jsonl"
+    path.write_text(turns("a", "b")[:-1] + ', "kind": "look_alike"}\n')
+    assert personas.safety_seeds() == [Seed([Message("user", "a"), Message("assistant", "b")], kind="look_alike")]
+    path.write_text(f"{turns('a', 'b')}\n")
+    with pytest.raises(PersonaError) as refused:
+        personas.safety_seeds()
+    assert refused.value.message == f"{path}:1: the kind of a seed is one of unsafe, look_alike in this file."
+
+
+def test_no_persona_can_be_named_safety(write: Callable[..., Path], tmp_path: Path) -> None:
+    """Its seeds would be those about safety."""
+    write(name="safety")
+    with pytest.raises(
+        PersonaError, match=r"safety\.md: no persona can be named safety, because safety\.seeds\.jsonl is about all of them"
+    ):
+        read_personas(tmp_path)
 
 
 def test_every_mistake_of_the_seeds_is_found_at_once(write: Callable[..., Path], tmp_path: Path) -> None:
