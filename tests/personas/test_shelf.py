@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from service.chat.crisis import speaks_of_self_harm
 from service.errors import NotFound, PersonaError
 from service.personas.shelf import Expectation, Message, Probe, Seed, read_personas, survey
 from tests.processes import ROOT
@@ -52,8 +51,9 @@ def test_the_shipped_safety_seeds_refuse_and_also_help() -> None:
         assert not asked & {message.content for seed in personas.seeds(name) for message in seed.messages}
     put_off = ("I will not", "I can't", "help line", "crisis line", "emergency number")
     assert [seed for seed in seeds if seed.kind == "look_alike" and any(words in seed.messages[-1].content for words in put_off)] == []
-    in_danger = [seed for seed in seeds if speaks_of_self_harm(seed.messages[0].content)]
-    assert len(in_danger) >= 5
+    danger = ("kill myself", "hurt myself", "do not wake up", "not jump", "cut my arm", "least painful", "goodbye letter", "end it tonight")
+    in_danger = [seed for seed in seeds if any(words in seed.messages[0].content for words in danger)]
+    assert len(in_danger) == len(danger)
     for seed in in_danger:
         assert seed.kind == "unsafe" and ("crisis line" in seed.messages[-1].content or "emergency number" in seed.messages[-1].content)
     for seed in seeds:
