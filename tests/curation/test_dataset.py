@@ -1,5 +1,6 @@
 """Freezing a dataset, reading it back, and saying whether it is enough."""
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -8,7 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.curation.dataset import count_samples, freeze, read_rows, ready
+from service.curation.dataset import attach, count_samples, find_damage, freeze, read_manifest, read_rows, ready, rows_of
+from service.curation.rows import FILES
+from service.curation.sample import Pair, Passage, Split
 from service.curation.text import make_whole
 from service.errors import TrainingError
 from service.personas.persona import Minimum
@@ -29,6 +32,7 @@ _HOSTILE = [
     "\ufeff",
     "😀",
 ]
+_WRITTEN = {*FILES.values(), "manifest.json"}
 _TEXT = st.lists(st.sampled_from(_HOSTILE) | st.text(st.characters()), max_size=6).map("".join)
 
 
@@ -57,7 +61,7 @@ def test_the_manifest_says_what_is_there(tmp_path, make_sample):
     frozen = freeze(tmp_path, train, [make_sample("e", label=False)])
 
     manifest = json.loads((tmp_path / frozen.hash / "manifest.json").read_text())
-    assert {"hash", "counts", "made_at"} == set(manifest)
+    assert {"hash", "counts", "made_at", "files", "about"} == set(manifest)
     assert (frozen.hash, frozen.counts) == (manifest["hash"], manifest["counts"])
     assert count_samples(train) == {"samples": 4, "liked": 2, "disliked": 1, "rated": 2, "corrected": 1, "seed": 1}
     assert frozen.counts == {
@@ -67,14 +71,135 @@ def test_the_manifest_says_what_is_there(tmp_path, make_sample):
         "train_rated": 2,
         "train_corrected": 1,
         "train_seed": 1,
+        "train_pairs": 0,
+        "train_passages": 0,
         "holdout_samples": 1,
         "holdout_liked": 0,
         "holdout_disliked": 1,
         "holdout_rated": 1,
         "holdout_corrected": 0,
         "holdout_seed": 0,
+        "holdout_pairs": 0,
+        "holdout_passages": 0,
     }
     assert [frozen.hash] == [entry.name for entry in tmp_path.iterdir()]
+
+
+@pytest.fixture
+def split(make_sample):
+    """A train side with a row of every form; `turned` has the same rows in another order, from another database."""
+
+    def make(mark: str = "1", *, turned: bool = False) -> Split:
+        samples = [make_sample("a", exchange_id=f"e{mark}", rating_id=f"r{mark}"), make_sample("b", origin="replay")]
+        pairs = [
+            Pair(
+                prompt=samples[0].prompt,
+                chosen=chosen,
+                rejected="Worse.",
+                origin="corrected",
+                exchange_id=f"e{mark}",
+                other_id=f"e{mark}",
+                rating_id=f"r{mark}",
+            )
+            for chosen in ("Better.", "Best.")
+        ]
+        passages = [Passage(text=text, import_id=f"i{mark}", position=0) for text in ("LILY. No.", "ROPER. Yes.")]
+        step = -1 if turned else 1
+        return Split(samples=tuple(samples[::step]), pairs=tuple(pairs[::step]), passages=tuple(passages[::step]))
+
+    return make
+
+
+def test_every_form_lies_in_a_file_of_its_own(tmp_path, split, make_sample):
+    """Pairs as TRL reads preferences, passages as plain text, and each side apart."""
+    frozen = freeze(
+        tmp_path,
+        split(),
+        Split(samples=(make_sample("z", origin="golden"),), passages=(Passage(text="Curtain.", import_id="i1", position=1),)),
+    )
+
+    system = {"role": "system", "content": "You are Friend."}
+    assert next(rows_of(frozen.path, "train", "pair")) == {
+        "prompt": [system, {"role": "user", "content": "a"}],
+        "chosen": [{"role": "assistant", "content": "Better."}],
+        "rejected": [{"role": "assistant", "content": "Worse."}],
+        "origin": "corrected",
+        "exchange": "e1",
+        "other": "e1",
+        "rating": "r1",
+    }
+    assert [{"text": "LILY. No."}, {"text": "ROPER. Yes."}] == list(rows_of(frozen.path, "train", "passage"))
+    assert [{"text": "Curtain."}] == list(rows_of(frozen.path, "holdout", "passage"))
+    assert [] == list(rows_of(frozen.path, "holdout", "pair"))
+    assert frozen.counts["train_pairs"] == frozen.counts["train_passages"] == 2
+    assert (frozen.counts["train_replay"], frozen.counts["holdout_golden"], frozen.counts["train_liked"]) == (1, 1, 1)
+
+
+def test_pairs_and_passages_are_part_of_the_hash(tmp_path, split):
+    """Equal content has one hash whatever the order and the ids; a pair or a passage less, or on the other side, is another dataset."""
+    one = split()
+    name = freeze(tmp_path, one, Split()).hash
+
+    assert name == freeze(tmp_path, split("9", turned=True), Split(), {"dropped": {"empty": 3}}).hash
+    without = [Split(samples=one.samples, pairs=one.pairs), Split(samples=one.samples, passages=one.passages)]
+    assert len({name, *(freeze(tmp_path, each, Split()).hash for each in without), freeze(tmp_path, Split(), one).hash}) == 4
+
+
+def test_the_manifest_tells_how_the_dataset_came_to_be(tmp_path, split):
+    """What the build says about it is kept beside the hash, and each file with its rows, size and SHA-256."""
+    about = {"dropped": {"duplicate": 4}, "settings": {"budget": {"samples": 4000}}}
+
+    manifest = read_manifest(freeze(tmp_path, split(), Split(), about).path)
+
+    assert manifest.about == about
+    assert set(manifest.files) == set(FILES.values())
+    for name, known in manifest.files.items():
+        data = (tmp_path / manifest.hash / name).read_bytes()
+        assert (known.rows, known.bytes, known.sha256) == (data.count(b"\n"), len(data), hashlib.sha256(data).hexdigest())
+
+
+def test_a_changed_file_is_found(tmp_path, split):
+    """A frozen file is not for writing; when somebody changes or deletes one nevertheless, it is named."""
+    path = freeze(tmp_path, split(), Split()).path
+    assert find_damage(path) == []
+    assert not any(entry.stat().st_mode & 0o222 for entry in path.iterdir())
+
+    (path / "pairs.jsonl").chmod(0o644)
+    with (path / "pairs.jsonl").open("ab") as file:
+        file.write(b"{}\n")
+    (path / "passages.jsonl").unlink()
+
+    assert find_damage(path) == ["pairs.jsonl", "passages.jsonl"]
+    with pytest.raises(TrainingError, match=r"passages\.jsonl cannot be read"):
+        list(rows_of(path, "train", "passage"))
+
+
+def test_a_folder_that_is_no_dataset_is_named(tmp_path):
+    """Without a manifest there is no dataset, and a sentence says where it was looked for."""
+    with pytest.raises(TrainingError, match=r"no whole dataset in .*nowhere"):
+        read_manifest(tmp_path / "nowhere")
+
+
+def test_a_dataset_of_before_there_were_pairs_reads_as_one_without(tmp_path):
+    """Folders that an earlier release froze have two files and a short manifest."""
+    (tmp_path / "train.jsonl").write_text('{"label": true}\n')
+    (tmp_path / "manifest.json").write_text('{"hash": "h", "counts": {"train_samples": 1}, "made_at": "2026-11-01T03:00:00+00:00"}')
+
+    assert [{"label": True}] == list(rows_of(tmp_path, "train"))
+    assert [] == list(rows_of(tmp_path, "train", "pair"))
+    assert find_damage(tmp_path) == []
+
+
+def test_a_document_beside_the_rows_is_written_once(tmp_path, split):
+    """The datasheet of a frozen dataset is frozen too, and changes neither its hash nor its files."""
+    path = freeze(tmp_path, split(), Split()).path
+
+    for text in ("# First\n", "# Second\n"):
+        attach(path, "datasheet.md", text)
+
+    assert (path / "datasheet.md").read_text() == "# First\n"
+    assert {entry.name for entry in path.iterdir()} == {*_WRITTEN, "datasheet.md"}
+    assert find_damage(path) == []
 
 
 def test_the_same_content_has_the_same_hash(tmp_path, make_sample):
@@ -100,7 +225,7 @@ _DIES_WHILE_FREEZING = """
 import os, sys
 from pathlib import Path
 from service.curation.dataset import freeze
-from service.curation.sample import Sample
+from service.curation.sample import Sample, Split
 from service.personas.shelf import Message
 
 folder = Path(sys.argv[1])
@@ -109,14 +234,14 @@ samples = [
     for n in range(50)
 ]
 
-class Deadly(list):
+class Deadly(tuple):
     def __iter__(self):
         for number, sample in enumerate(super().__iter__()):
             if number == 25 and any(folder.glob("*.partial/holdout.jsonl")):
                 os._exit(9)
             yield sample
 
-freeze(folder, samples, Deadly(samples))
+freeze(folder, samples, Split(samples=Deadly(samples)))
 """
 
 
@@ -138,6 +263,7 @@ def test_what_a_killed_process_left_is_written_anew(tmp_path, make_sample):
     frozen = freeze(tmp_path, [make_sample()], [])
     whole = frozen.train.read_bytes()
     (frozen.path / "manifest.json").unlink()
+    frozen.train.chmod(0o644)
     frozen.train.write_bytes(whole[:20])
     partial = tmp_path / f"{frozen.hash}.partial"
     partial.mkdir()
@@ -146,7 +272,7 @@ def test_what_a_killed_process_left_is_written_anew(tmp_path, make_sample):
 
     assert frozen == freeze(tmp_path, [make_sample()], [])
     assert whole == frozen.train.read_bytes()
-    assert {"train.jsonl", "holdout.jsonl", "manifest.json"} == {entry.name for entry in frozen.path.iterdir()}
+    assert {entry.name for entry in frozen.path.iterdir()} == _WRITTEN
     assert not partial.exists()
 
 
