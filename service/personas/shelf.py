@@ -1,8 +1,9 @@
-"""All personas of a folder, the seed samples and probes that lie beside each, and the seed samples about safety that lie beside all."""
+"""All personas of a folder; the seed samples, golden rows and probes that lie beside each, and the seed samples about safety beside all."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 import msgspec
 
@@ -33,6 +34,18 @@ class Seed(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
 
     messages: list[Message]
     kind: SeedKind = "voice"
+
+
+class Golden(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A row the owner judges every version by, and none is ever trained on: turns that end with a good reply, or a bad one (`label` false).
+
+    `exchange` is the id of the one it was taken from; `opening` the first message of that conversation, where the turns begin later.
+    """
+
+    messages: list[Message]
+    label: bool = True
+    exchange: str | None = None
+    opening: str = ""
 
 
 class Expectation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -91,11 +104,19 @@ class Personas:
 
     def seeds(self, name: str) -> list[Seed]:
         """The seed samples beside the persona's file, none if there is no such file."""
-        return _read_seeds(self._folder / f"{name}.seeds.jsonl", _OF_A_PERSONA)
+        return _read_rows(self._folder / f"{name}.seeds.jsonl", partial(_seed, kinds=_OF_A_PERSONA))
 
     def safety_seeds(self) -> list[Seed]:
         """What every persona of the folder is to refuse, and what it is not to refuse; none if there is no such file."""
-        return _read_seeds(self._folder / SAFETY_SEEDS, _OF_SAFETY)
+        return _read_rows(self._folder / SAFETY_SEEDS, partial(_seed, kinds=_OF_SAFETY))
+
+    def golden(self, name: str) -> list[Golden]:
+        """The golden rows beside the persona's file, none if there is no such file."""
+        return _read_rows(self.golden_file(name), _golden)
+
+    def golden_file(self, name: str) -> Path:
+        """Where the persona's golden rows lie, or would."""
+        return self._folder / f"{name}.golden.jsonl"
 
     def probes(self, name: str) -> list[Probe]:
         """The probes beside the persona's file, none if there is no such file."""
@@ -132,14 +153,18 @@ def survey(folder: Path, last: Personas | None = None) -> Personas:
     return Personas(personas, folder, safety, troubles)
 
 
-def _read_seeds(path: Path, kinds: Sequence[SeedKind]) -> list[Seed]:
+_Row = TypeVar("_Row", Seed, Golden)
+
+
+def _read_rows(path: Path, read: Callable[[str], _Row | str]) -> list[_Row]:
+    """A row of each line that is not blank; `read` gives it, or says what is wrong with it."""
     if not path.exists():
         return []
     # Not splitlines(): it would also cut at characters that JSON allows within a text, such as U+2028.
     lines = [(number, line) for number, line in enumerate(read_text(path).split("\n"), 1) if line.strip()]
-    found = [_seed(line, kinds) for _, line in lines]
-    refuse(f"{path}:{number}: {seed}" for (number, _), seed in zip(lines, found, strict=True) if isinstance(seed, str))
-    return [seed for seed in found if isinstance(seed, Seed)]
+    found = [read(line) for _, line in lines]
+    refuse(f"{path}:{number}: {row}" for (number, _), row in zip(lines, found, strict=True) if isinstance(row, str))
+    return [row for row in found if not isinstance(row, str)]
 
 
 def _seed(line: str, kinds: Sequence[SeedKind]) -> Seed | str:
@@ -154,3 +179,14 @@ def _seed(line: str, kinds: Sequence[SeedKind]) -> Seed | str:
     if seed.kind not in kinds:
         return f"the kind of a seed is one of {', '.join(kinds)} in this file."
     return seed
+
+
+def _golden(line: str) -> Golden | str:
+    """The golden row, or what is wrong with it. A client may have sent any turns before the message: only the end has rules."""
+    try:
+        golden = msgspec.json.decode(line, type=Golden)
+    except msgspec.DecodeError as error:
+        return str(error)
+    if [message.role for message in golden.messages[-2:]] != ["user", "assistant"]:
+        return "a golden row ends with a user's message and the assistant's reply."
+    return golden

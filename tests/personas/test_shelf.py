@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from service.errors import NotFound, PersonaError
-from service.personas.shelf import Expectation, Message, Probe, Seed, read_personas, survey
+from service.personas.shelf import Expectation, Golden, Message, Probe, Seed, read_personas, survey
 from tests.processes import ROOT
 
 SHIPPED = ROOT / "persona_prompts"
@@ -247,3 +247,35 @@ def test_files_beside_a_persona_that_are_no_text_are_refused(write: Callable[...
     for read in (personas.seeds, personas.probes):
         with pytest.raises(PersonaError, match="UTF-8"):
             read("friend")
+
+
+def test_golden_rows_lie_beside_the_persona(write: Callable[..., Path], tmp_path: Path) -> None:
+    """A golden row is turns that end with a reply, good unless it says otherwise; whoever has no file has none."""
+    write()
+    assert read_personas(tmp_path).golden("friend") == []
+    bad = json.loads(turns("Hi", "Go away.")) | {"label": False, "exchange": "e1", "opening": "Hello"}
+    (tmp_path / "friend.golden.jsonl").write_text(f"{turns('Hi', 'Hey!')}\n\n{json.dumps(bad)}\n", "utf-8")
+
+    assert read_personas(tmp_path).golden("friend") == [
+        Golden(messages=[Message("user", "Hi"), Message("assistant", "Hey!")]),
+        Golden(messages=[Message("user", "Hi"), Message("assistant", "Go away.")], label=False, exchange="e1", opening="Hello"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "complaint"),
+    [
+        (turns("Hi"), "ends with a user's message and the assistant's reply"),
+        ('{"messages": []}', "ends with a user's message and the assistant's reply"),
+        ('{"messages": [], "rating": "up"}', "unknown field `rating`"),
+        ('{"messages": [], "label": "bad"}', "label"),
+        ("nonsense", "malformed"),
+    ],
+)
+def test_a_broken_golden_row_is_named_with_its_line(write: Callable[..., Path], tmp_path: Path, line: str, complaint: str) -> None:
+    """The file, the line, and what a golden row must be."""
+    write()
+    (tmp_path / "friend.golden.jsonl").write_text(f"{turns('Hi', 'Hey!')}\n{line}\n", "utf-8")
+
+    with pytest.raises(PersonaError, match=rf"friend\.golden\.jsonl:2: .*{complaint}"):
+        read_personas(tmp_path).golden("friend")
