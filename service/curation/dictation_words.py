@@ -12,8 +12,8 @@ class Tongue(NamedTuple):
     `filler` may follow them. `exactly` asks for the very words, unless one of `unless` comes next ('say exactly what you think').
     `only` allows nothing else, `using` joins it to what is allowed. `content` announces words of one's own, `mine` means them, `short` is
     a reply in a word, `after_me` asks for an echo, `nothing_else` stands behind the words, and `into` behind a quotation that is to be
-    translated or passed on. `begin` asks for how replies are to begin or end. `further` are whole patterns, and `others` the words of which one is in every order
-    that has none of the three verbs.
+    translated or passed on. `begin` asks for how replies are to begin or end. `further` are whole patterns, and `others` words: every
+    order has one of them, or one of the three kinds of verbs.
     """
 
     softened: str
@@ -44,16 +44,17 @@ ENGLISH = Tongue(
     say="say|write|type|print|output|echo|recite|quote|utter",
     answer="answer|reply|respond",
     repeat="repeat|copy|echo|parrot|recite|mirror",
-    filler="please|back|this|it|me|to me|to this|to that|to everything|(?:to )?all questions|(?:to )?every question|out|out loud|aloud|now|everything"
-    "|every message|all messages|and paste",
+    filler="please|back|this|it|me|to me|to this|to that|to everything|(?:to )?all questions|(?:to )?every question|out|out loud|aloud|now"
+    "|everything|every message|all messages|and paste",
     exactly="exactly|verbatim|word[- ]for[- ]word|letter[- ]for[- ]letter|literally|precisely",
-    unless=r"what(?! i\b)|how|why|when|where|who|which|that\b(?!:)|as (?:you|it|they|he|she)\b|the (?:right|same|opposite|thing)|one\b|right|not",
+    unless=r"what(?! i\b)|how|why|when|where|who|which|that\b(?!:)|as (?:you|it|they|he|she)\b|one\b|right|not"
+    "|the (?:right|same|opposite|thing)",
     only="only|just|solely|exclusively|nothing but|nothing else but|nothing else than|nothing other than|no more than",
     using="with",
     content=r"the following|th(?:is|ese) (?:exact )?(?:\w+ )?(?:words?|phrases?|sentences?|text|lines?|message)|this(?=\s*:)|exactly this"
     r"|the (?:exact |single |one |following )?(?:words?|phrase|sentence|text|line)\b(?! and\b)",
-    mine=r"(?:exactly )?(?:what|whatever|everything|all that|the words|the sentence|the text)(?: that)? i (?:just )?(?:say|write|type|tell|said|wrote"
-    r"|typed|dictate|am)|my (?:exact )?(?:words|sentence|message|text|last message)",
+    mine=r"(?:exactly )?(?:what|whatever|everything|all that|the words|the sentence|the text)(?: that)? i (?:just )?(?:say|write|type|tell"
+    r"|said|wrote|typed|dictate|am)|my (?:exact )?(?:words|sentence|message|text|last message)",
     short=r"(?:yes|no|ok|okay|true|false)\b(?! to\b)",
     after_me=r"(?:this |it |that |these words |the words )?(?:after me|along with me|with me)\b",
     nothing_else=r"and (?:absolutely )?nothing (?:else|more)|and only that|without (?:adding|changing) anything",
@@ -63,12 +64,13 @@ ENGLISH = Tongue(
     others="start begin end finish open close prefix give send tell reply response message output",
     further=(
         r"\byour (?:\w+ )?(?:answer|reply|response|message|output) (?:must|should|shall|has to|needs to|will|is to|may) (?:only |just )?"
-        r"(?:be|read|say|consist of|contain|start with|begin with) (?:exactly|only|just|nothing but|the (?:exact )?(?:words?|phrase|sentence)|"
-        rf"{QUOTE})",
+        r"(?:be|read|say|consist of|contain|start with|begin with) (?:exactly|only|just|nothing but"
+        rf"|the (?:exact )?(?:words?|phrase|sentence)|{QUOTE})",
         r"\bthe only (?:words?|thing) (?:that )?you (?:can|may|will|should|must|are allowed to) (?:say|write|answer|reply)\b",
-        r"(?:^|[.!?;:,]\s*)(?:please )?(?:don't|do not) (?:say|write|reply with|answer with|respond with) anything (?:else|but|except|other than)\b",
+        r"(?:^|[.!?;:,]\s*)(?:please )?(?:don't|do not) (?:say|write|(?:reply|answer|respond) with) anything (?:else|but|except|other)\b",
         rf"\b(?:let me hear|i want to hear) you say\s*(?::\s*\S|{QUOTE})",
-        rf"(?:^|[.!?;:,]\s*)(?:please )?(?:give|send|tell) me (?:back )?(?:only|exactly|nothing but) (?:{QUOTE}|the words?\b|this (?:sentence|text|word))",
+        r"(?:^|[.!?;:,]\s*)(?:please )?(?:give|send|tell) me (?:back )?(?:only|exactly|nothing but) "
+        rf"(?:{QUOTE}|the words?\b|this (?:sentence|text|word))",
         r"(?:^|[.!?;:,]\s*)(?:please )?(?:output|print|return) (?:only|just|nothing but|the following|exactly)\b",
     ),
 )
@@ -84,7 +86,8 @@ GERMAN = Tongue(
     unless=r"was(?! ich)|wie|wo|wann|warum|wieso|wer|wen|wem|welche|ob|wohin|woher|auf\b|das richtige|dasselbe|so(?! )",
     only="nur|ausschliesslich|lediglich|nichts als|nichts anderes als|nichts ausser|einzig",
     using="mit",
-    content=r"das wort|die worte|die wörter|den (?:folgenden )?(?:satz|text)|diesen satz|diesen text|diese worte|folgende[ns]?|das folgende|dies(?=\s*:)",
+    content=r"das wort|die worte|die wörter|den (?:folgenden )?(?:satz|text)|diesen satz|diesen text|diese worte|folgende[ns]?|das folgende"
+    r"|dies(?=\s*:)",
     mine=r"meine worte|meinen satz|meine nachricht|(?:genau |alles,? )?was ich (?:sage|schreibe|dir|jetzt|gerade)",
     short=r"(?:ja|nein|ok|okay)\b",
     after_me=r"(?:es |das |bitte )*mir (?:bitte |es )?nach\b(?! \w*(?:möglich|her))",
