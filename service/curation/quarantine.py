@@ -92,7 +92,8 @@ def held_back(words: Words, trust: Trust, decided: Decided = Decided()) -> Held:
 def surprising(surprise: npt.NDArray[np.float64], limit: float) -> Flags:
     """Which replies are less likely to the base than the median by more than `limit` median absolute deviations (Hampel 1974).
 
-    `surprise` is in nats per token, infinite where the base thinks it impossible; NaN is not known, and not flagged. Below 20 known ones nothing is, and a limit of 0 is none.
+    `surprise` is in nats per token, infinite where the base thinks it impossible; NaN is not known, and not flagged.
+    Below 20 known ones nothing is, and a limit of 0 is none.
     """
     known = surprise[np.isfinite(surprise)]
     if limit <= 0 or len(known) < _ENOUGH_REPLIES:

@@ -197,8 +197,8 @@ def test_replies_that_are_far_less_likely_than_most_are_surprising():
     """Only upwards, only beyond the limit; what is impossible to the base is flagged, and what is not known is not."""
     surprise = np.array([*np.linspace(2, 4, 41), 1000.0, -1000.0, np.nan, np.inf])
     assert np.flatnonzero(surprising(surprise, 8)).tolist() == [41, 44]
-    near = np.array([*np.linspace(2, 4, 41), 3 + 0.5 * 7.9, 3 + 0.5 * 8.6])
-    assert np.flatnonzero(surprising(near, 8)).tolist() == [42]
+    near = np.array([*np.linspace(2, 4, 401), 3 + 0.5 * 7.9, 3 + 0.5 * 8.1])
+    assert np.flatnonzero(surprising(near, 8)).tolist() == [402]
 
 
 def test_surprise_needs_something_to_compare_with():
