@@ -1,0 +1,106 @@
+"""What training on a dataset would take: tokens by side and form, and dollars where a vendor trains and its price is known."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from service.curation.dataset import rows_of
+from service.curation.rows import FILES, Form, Side
+from service.providers.base import Turn
+from service.providers.tokens import TokenCounter, TokenCounters
+from service.settings import Settings
+
+_CHARACTERS_PER_TOKEN = 4
+"""OpenAI's rule of thumb for English."""
+
+# Dollars per million training tokens: OpenAI's pricing page as mirrored on 2026-11-20. Billed are the tokens of the file times the epochs.
+# New jobs end on 2027-01-06; other hosts that take the same files set their own prices.
+_DOLLARS_PER_MILLION = {"gpt-4.1": 25.0, "gpt-4.1-mini": 5.0, "gpt-4.1-nano": 1.5, "gpt-4o": 25.0, "gpt-4o-mini": 3.0}
+_DATED = re.compile(r"-\d{4}-\d{2}-\d{2}$")
+
+
+class Counted(msgspec.Struct, frozen=True):
+    """The tokens of one side and form; a pair counts with its prompt twice, once for each reply. `longest` is the longest row."""
+
+    side: Side
+    form: Form
+    rows: int
+    tokens: int
+    longest: int
+
+
+class TokenCount(msgspec.Struct, frozen=True):
+    """Every side and form that has rows; `exact` is whether the base's own tokenizer counted, otherwise it is four characters a token."""
+
+    exact: bool
+    parts: list[Counted]
+
+    def tokens(self, side: Side, form: Form = "unpaired") -> int:
+        """The tokens of one side and form."""
+        return sum(part.tokens for part in self.parts if (part.side, part.form) == (side, form))
+
+
+class Cost(msgspec.Struct, frozen=True):
+    """`tokens` that training passes over in all epochs; `dollars` where that is paid and the price known; `said` is it in a sentence."""
+
+    tokens: int
+    dollars: float | None
+    said: str
+
+
+def counter_of(base: str, settings: Settings) -> TokenCounter | None:
+    """The tokenizer of a base model that lies on this machine, None where it does not."""
+    found = TokenCounters(settings).get(f"local:{base}")
+    return None if type(found) is TokenCounter else found
+
+
+def count_tokens(path: Path, counter: TokenCounter | None) -> TokenCount:
+    """Count the rows of a frozen dataset, with the marks that the base's chat template puts around its messages."""
+    parts = []
+    for side, form in FILES:
+        sizes = [_size(row, form, counter) for row in rows_of(path, side, form)]
+        if sizes:
+            parts.append(Counted(side, form, len(sizes), sum(sizes), max(sizes)))
+    return TokenCount(counter is not None, parts)
+
+
+def estimate(tokens: int, epochs: int, trainer: str, base: str) -> Cost:
+    """What it costs to train `epochs` times on `tokens`: nothing but time on this machine, dollars at a vendor."""
+    passed = tokens * epochs
+    over = f"{tokens:,} tokens {_times(epochs)}, {passed:,} in all"
+    if trainer == "local":
+        return Cost(passed, None, f"Training on this machine passes over {over}; it costs time, no dollars.")
+    price = _DOLLARS_PER_MILLION.get(_family(base))
+    if price is None:
+        return Cost(passed, None, f"Training {base} passes over {over}; what that costs is not known here.")
+    dollars = round(passed / 1_000_000 * price, 2)
+    return Cost(passed, dollars, f"Training {base} passes over {over}: about ${dollars:,.2f} at ${price:g} a million.")
+
+
+def _size(row: dict[str, Any], form: Form, counter: TokenCounter | None) -> int:
+    if form == "passage":
+        return counter.count(row["text"]) if counter else _guess(row["text"])
+    return sum(counter.turn(turn) if counter else _guess(turn.content) for turn in _turns(row, form))
+
+
+def _turns(row: dict[str, Any], form: Form) -> Iterator[Turn]:
+    chats = ("completion",) if form == "unpaired" else ("chosen", "rejected")
+    for reply in chats:
+        for message in (*row["prompt"], *row[reply]):
+            yield Turn(message["role"], message["content"])
+
+
+def _guess(text: str) -> int:
+    return -(-len(text) // _CHARACTERS_PER_TOKEN)
+
+
+def _family(base: str) -> str:
+    """`gpt-4.1-mini` of `gpt-4.1-mini-2025-04-14`, and of a fine-tune made of it (`ft:gpt-4.1-mini-2025-04-14:who::what`)."""
+    return _DATED.sub("", base.removeprefix("ft:").partition(":")[0])
+
+
+def _times(epochs: int) -> str:
+    return "once" if epochs == 1 else f"{epochs} times"

@@ -1,0 +1,39 @@
+"""Why something was not learned: a sentence for every reason key, in one place."""
+
+REASONS = {
+    "empty": "The reply says nothing.",
+    "dictated": "The message dictates the reply ('say exactly', 'repeat after me'): it would teach words, not a voice.",
+    "sensitive": "The message speaks of self-harm: its reply is not for learning.",
+    "duplicate": "The same message with the same reply, in the same context, is there already.",
+    "near_duplicate": "It says almost the same as one that is there already.",
+    "contradiction": "The same reply was liked and disliked equally often.",
+    "undecided": "As many people liked as disliked it.",
+    "new_person": "It is the rating of somebody with few rated exchanges, and waits for more of them, or for the owner.",
+    "burst": "It is one of many ratings that one person gave within a minute, and waits for the owner.",
+    "crowd": "It is one of a rush of ratings by people who had hardly rated before, and waits for the owner.",
+    "sweep": "It is the rating of one person who gave most of all likes or dislikes, and waits for the owner.",
+    "quarantined": "It is of, or on a message of, somebody whose words are not learned from.",
+    "refused": "The owner looked at it and refused it.",
+    "unlikely": "The base finds the reply very unlikely, and it waits for the owner.",
+    "alike_cap": "There were more near-duplicates than one cluster may give.",
+    "conversation_cap": "There were more samples than one conversation may give.",
+    "day_cap": "There were more samples than one person may give in a day.",
+    "person_cap": "There were more samples than one person may give.",
+    "beginning_cap": "Too many liked replies begin with the same words.",
+    "holdout_twin": "It is nearly the same as a held-out one, and would give that away.",
+    "over_budget": "There was more than the budget of rows; the others cover the topics better.",
+    "too_long": "It is longer than the budget of tokens, even without its oldest exchanges.",
+    "golden": "It is a golden row of the owner, or of its conversation: it is judged by, never trained on.",
+    "already_there": "The same row came from another source.",
+    "opening_held_out": "It begins like a conversation that is held out.",
+}
+"""Every reason key that a build may count, but those that end in `_over_share`, which begin with the name of a source of the mix."""
+
+_OVER_SHARE = "_over_share"
+
+
+def in_words(reason: str) -> str:
+    """The sentence for a reason key; of a key that is not in the table, the key in words."""
+    if reason.endswith(_OVER_SHARE):
+        return f"The mix holds no more than a share of {reason.removesuffix(_OVER_SHARE).replace('_', ' ')} rows."
+    return REASONS.get(reason, f"{reason.replace('_', ' ').capitalize()}.")
