@@ -89,9 +89,10 @@ def order(anchors: Mapping[str, Iterable[str]], seed: int = 0) -> list[str]:
 async def replay(provider: Provider, asking: Asking, anchors: Sequence[str], count: int, folder: Path) -> Replayed:
     """Return up to `count` answers of the base to the anchors in their order, as samples; beyond the last one they are asked again.
 
-    An answer is left out when it is empty, runs in circles (`looping`), was cut off at its longest (`unfinished`), or was given to this
-    anchor before (`already_there`); the next one takes its place, until each anchor was asked `TIMES` times. Every answer is kept in
-    `folder`, those left out too, so a later night with the same base, prompt and sampling asks only what it has not asked.
+    An answer is left out when it is empty, runs in circles (`looping`), was cut off at its longest (`unfinished`), or was given before, to
+    this anchor or another (`already_there`: a small base has favourite answers, which training would make more so); the next one takes its
+    place, until each anchor was asked `TIMES` times. Every answer is kept in `folder`, those left out too, so a later night with the same
+    base, prompt and sampling asks only what it has not asked.
 
     Raises `ProviderError` (`replay_failed`) when a question fails twice; what was answered until then is kept. It fails closed: the owner
     aimed at a share of replay, and a version that is trained without it looks like any other while it forgets, which ratings and a few
@@ -104,16 +105,16 @@ async def replay(provider: Provider, asking: Asking, anchors: Sequence[str], cou
     slots = ((anchor, time) for time in range(TIMES) for anchor in anchors)
     samples: list[Sample] = []
     left_out: Counter[str] = Counter()
-    said: set[tuple[str, str]] = set()
+    said: set[str] = set()
     while wanted := list(islice(slots, count - len(samples))):
         await _ask_for([slot for slot in wanted if slot not in kept], provider, asking, kept, path)
         for slot in wanted:
-            anchor, answer = slot[0], kept[slot]
-            told = (anchor, normalise(answer.text))
-            if reason := "already_there" if told in said else _fault(answer):
+            answer = kept[slot]
+            text = normalise(answer.text)
+            if reason := "already_there" if text in said else _fault(answer):
                 left_out[reason] += 1
             else:
-                said.add(told)
+                said.add(text)
                 samples.append(_sample(asking.prompt, answer))
     return Replayed(samples, len(kept) - known, dict(sorted(left_out.items())))
 

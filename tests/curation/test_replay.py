@@ -116,12 +116,13 @@ async def test_what_is_not_for_learning_is_replaced_by_the_next(tmp_path: Path) 
         "Loop?": ("I see you now. I see you now. I see you now.", "stop"),
         "Long?": ("It all began when", "length"),
         "Same?": ("Always  the same.", "stop"),
+        "Also?": ("always the SAME.", "stop"),
     }
     base = Base(lambda anchor, seed: said.get(anchor, (f"Good {seed}.", "stop")))
     anchors = [*said, "Good?"]
     found = await replayed(base, anchors, 4, tmp_path)
     assert answers(found) == [("Same?", "Always  the same."), *(("Good?", f"Good {seed}.") for seed in range(3))]
-    assert found.left_out == {"already_there": 2, "empty": 3, "looping": 3, "unfinished": 3}
+    assert found.left_out == {"already_there": 5, "empty": 3, "looping": 3, "unfinished": 3}
     assert sorted(body["seed"] for body in base.asked if body["messages"][-1]["content"] == "Good?") == [0, 1, 2]
     again = await replayed(Base(lambda *_: None), anchors, 4, tmp_path)
     assert again == found._replace(asked=0)
