@@ -14,6 +14,7 @@ _COMMANDS = {
     "worker": "service.cli.worker:worker",
     "nightly": "service.cli.nightly:nightly",
     "persona": "service.cli.persona:persona",
+    "dataset": "service.cli.dataset:dataset",
     "exchanges": "service.cli.exchanges:exchanges",
     "model": "service.cli.model:model",
     "keys": "service.cli.keys:keys",
