@@ -16,6 +16,8 @@ _COMMANDS = {
     "persona": "service.cli.persona:persona",
     "dataset": "service.cli.dataset:dataset",
     "exchanges": "service.cli.exchanges:exchanges",
+    "review": "service.cli.review:review",
+    "transcript": "service.cli.transcript:transcript",
     "model": "service.cli.model:model",
     "keys": "service.cli.keys:keys",
     "db": "service.cli.db:db",

@@ -7,7 +7,7 @@ import regex
 _LONGEST = 80
 _MOST_WORDS = 16
 _TITLES = r"MRS?|MS|MISS|DR|ST|SR|JR|COL|CAPT|LT|SGT|GEN|MAJ|HON|REV|PROF|SIR|MME|MLLE|M|MESSRS|INSP|GOV|PRES|NO|\p{Lu}"
-_SHOUTED = r"(?:(?:Mc|Mac|O['’]|D['’]|L['’])?\p{Lu}[\p{Lu}\p{M}\p{N}'’-]*(?:['’]s)?|\p{N}+(?:st|nd|rd|th|ST|ND|RD|TH)?|\#\p{N}+)"
+_SHOUTED = r"(?:(?:Mc|Mac)?\p{Lu}[\p{Lu}\p{M}\p{N}'’-]*(?:['’]s)?|\p{N}+(?:st|nd|rd|th|ST|ND|RD|TH)?|\#\p{N}+)"
 _JOINT = rf"(?:(?<=\b(?:{_TITLES}))\. ?|,? (?:and|AND|&|with) | (?:of|the|to|from|in|at|de|von|van|der|du|la) |, ?| ?/ ?| )"
 CAPITALS = rf"{_SHOUTED}(?:{_JOINT}{_SHOUTED})*(?:(?<=\b(?:MR|MRS|DR|JR|SR))\.(?=[ .:]))?"
 """A pattern for a name in capitals, such as `MRS. UPJOHN`, `FIRST WITCH`, `JIMMIE, MRS. UPJOHN, AND ROPER`, `DAPHNE and NITA`."""

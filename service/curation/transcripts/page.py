@@ -37,7 +37,6 @@ _LEFT_OUT = frozenset({"script", "style", "title", "nav", "select", "button", "n
 _ITALIC = frozenset({"i", "em", "cite"})
 _BOLD = frozenset({"b", "strong", "dt"})
 _SPEAKER = re.compile(r"\b(?:speaker|character|role|spkr|charname)\b", re.IGNORECASE)
-_VOID = frozenset({"br", "hr", "img", "meta", "link", "input", "wbr", "col", "area", "base", "source"})
 
 
 class Piece(msgspec.Struct, frozen=True):
@@ -50,7 +49,7 @@ class Piece(msgspec.Struct, frozen=True):
 
 def is_page(text: str) -> bool:
     """Whether a text is marked up as a web page is."""
-    return len(_PAGE.findall(text[:200_000], 0)) >= _FEWEST_TAGS
+    return len(_PAGE.findall(text[:200_000])) >= _FEWEST_TAGS
 
 
 def charset_of(data: bytes) -> str | None:
@@ -78,32 +77,38 @@ def lines_of_page(text: str) -> list[Line]:
 
 
 class _Reader(HTMLParser):
-    """Gathers pieces into rows, each with the number of its first line; a row without pieces is a blank line."""
+    """Gathers pieces into rows, each with the number of its first line; a row without pieces is a blank line.
+
+    Many pages close no paragraph and some no bold: a block ends whatever was set within a line.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.rows: list[tuple[int, list[Piece]]] = []
         self._pieces: list[Piece] = []
         self._number = 1
-        self._open: list[tuple[str, bool]] = []
+        self._open: Counter[str] = Counter()
+        self._speaker = ("", 0)
         self._cells: list[str] | None = None
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if tag in _BLOCKS:
-            self.end_line(blank=tag not in {"tr", "td"})
+            self._end_block(blank=tag not in {"tr", "td", "th"})
         if tag == "br":
             self.end_line()
         elif tag == "hr":
-            self._number = self.getpos()[0]
-            self._pieces = [Piece("***", False, False)]
+            self._number, self._pieces = self.getpos()[0], [Piece("***", False, False)]
             self.end_line(blank=True)
         elif tag in _HEADINGS:
             self._add("# ")
         elif tag == "tr":
             self._cells = []
-        if tag not in _VOID:
-            speaker = any(name == "class" and value and _SPEAKER.search(value) for name, value in attrs)
-            self._open.append((tag, speaker))
+        self._open[tag] += 1
+        name, depth = self._speaker
+        if name == tag:
+            self._speaker = (name, depth + 1)
+        elif not name and any(each == "class" and value and _SPEAKER.search(value) for each, value in attrs):
+            self._speaker = (tag, 1)
 
     def handle_endtag(self, tag: str) -> None:
         if tag in {"td", "th"} and self._cells is not None:
@@ -113,24 +118,28 @@ class _Reader(HTMLParser):
             self._pieces = [Piece(_row(self._cells), False, False)]
             self._cells = None
         if tag in _BLOCKS:
-            self.end_line(blank=True)
-        if any(name == tag for name, _ in self._open):
-            while self._open.pop()[0] != tag:
-                continue
+            self._end_block(blank=True)
+        self._open[tag] = max(0, self._open[tag] - 1)
+        name, depth = self._speaker
+        if name == tag:
+            self._speaker = (name, depth - 1) if depth > 1 else ("", 0)
 
     def handle_data(self, data: str) -> None:
-        within = {name for name, _ in self._open}
-        if within & _LEFT_OUT:
+        if any(self._open[tag] for tag in _LEFT_OUT):
             return
-        if "pre" not in within:
+        if not self._open["pre"]:
             self._add(data)
             return
         first = self.getpos()[0]
         for at, line in enumerate(data.split("\n")):
             if at:
-                self.end_line(blank=False, keep=True)
-                self._number = first + at
-            self._add(line, number=first + at, keep=True)
+                self.end_line(keep=True)
+            self._add(line, number=first + at)
+
+    def _end_block(self, blank: bool) -> None:
+        self.end_line(blank=blank)
+        for tag in _BOLD | _ITALIC:
+            self._open[tag] = 0
 
     def end_line(self, blank: bool = False, keep: bool = False) -> None:
         """Close the line that is being gathered; `blank` puts a blank line below it, `keep` keeps it though it be blank."""
@@ -142,20 +151,20 @@ class _Reader(HTMLParser):
             self.rows.append((self._number, []))
         self._pieces = []
 
-    def _add(self, data: str, number: int | None = None, keep: bool = False) -> None:
+    def _add(self, data: str, number: int = 0) -> None:
+        """Add to the line; with a `number` it is a line as it is written, else its white space is as wide as one blank."""
         text = data.replace("\u00a0", " ")
-        if not keep:
-            lead = len(text) - len(text.lstrip())
+        begins = not any(piece.text.strip() for piece in self._pieces)
+        if begins:
+            self._number = number or self.getpos()[0] + data[: len(data) - len(data.lstrip())].count("\n")
+        if not number:
             text = re.sub(r"\s+", " ", text)
-            number = self.getpos()[0] + data[:lead].count("\n")
-        if not any(piece.text.strip() for piece in self._pieces):
-            self._number = number or self._number
-            if not keep:
+            if begins:
                 text, self._pieces = text.lstrip(), []
         if text:
-            within = {name for name, _ in self._open}
-            bold = "pre" not in within and (bool(within & _BOLD) or any(speaker for _, speaker in self._open))
-            self._pieces.append(Piece(text, bold, "pre" not in within and bool(within & _ITALIC)))
+            bold = any(self._open[tag] for tag in _BOLD) or bool(self._speaker[0])
+            italic = any(self._open[tag] for tag in _ITALIC)
+            self._pieces.append(Piece(text, bold and not number, italic and not number))
 
 
 def _row(cells: list[str]) -> str:

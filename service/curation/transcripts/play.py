@@ -14,10 +14,11 @@ from service.curation.transcripts.prose import is_verse, join_lines, words_of
 from service.curation.transcripts.source import Line, paragraphs_of
 
 _CUE = r"(?P<cue>,? *[_*]*(?:\[[^\]\n]*\]|\([^)\n]*\))[_*]*)?"
-_HEAD = regex.compile(rf"\s*(?P<name>{CAPITALS}){_CUE}(?P<stop>\.?)(?P<tail>(?:\s+|(?=[—–-]))\S.*)?\s*")
-_ITALIC = regex.compile(
-    rf"\s*_(?P<name>\p{{Lu}}[^_.]{{0,30}}(?:\. \p{{Lu}}[^_.]{{0,30}})?)(?:\._|_\.){_CUE}(?P<tail>(?:\s+|(?=[—–-]))\S.*)\s*"
-)
+_HEAD = regex.compile(rf"\s*(?P<name>{CAPITALS}){_CUE}(?P<stop>\.?)(?=[\s—–-]|$)")
+_ITALIC = regex.compile(rf"\s*_(?P<name>\p{{Lu}}[^_.]{{0,30}}(?:\. \p{{Lu}}[^_.]{{0,30}})?)(?:\._|_\.){_CUE}(?=[\s—–-])")
+_LONGEST_HEAD = 500
+"""Characters within which the name and the direction beside it end; what is said may be as long as it likes."""
+
 _BRACE = regex.compile(r"\s*\}\s*(?P<cue>\[.*\])?\s*$")
 _DENSE = 2
 _INDENT = 2
@@ -37,14 +38,14 @@ def read_head(text: str) -> Head | None:
     brace = _BRACE.search(text)
     gathered = brace["cue"] or "" if brace else ""
     text = text[: brace.start()] if brace else text
-    if found := _HEAD.fullmatch(text):
-        cue, tail = (found["cue"] or "").strip(" ,_*"), (found["tail"] or "").strip()
+    if found := _HEAD.match(text[:_LONGEST_HEAD]):
+        cue, tail = (found["cue"] or "").strip(" ,_*"), text[found.end() :].strip()
         if tail and not (found["stop"] or cue):
             return None
         style = "tail" if tail else "stop" if found["stop"] else "bare"
         return Head(style, found["name"], f"{cue} {gathered}".strip(), tail)
-    if found := _ITALIC.fullmatch(text):
-        return Head("italic", found["name"], f"{(found['cue'] or '').strip(' ,_*')} {gathered}".strip(), found["tail"].strip())
+    if (found := _ITALIC.match(text[:_LONGEST_HEAD])) and (tail := text[found.end() :].strip()):
+        return Head("italic", found["name"], f"{(found['cue'] or '').strip(' ,_*')} {gathered}".strip(), tail)
     return None
 
 

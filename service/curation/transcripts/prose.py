@@ -7,6 +7,7 @@ from service.curation.transcripts.source import Line
 
 _FEWEST_VERSES = 3
 _LONGEST_VERSE = 60
+_LONGEST_WORD = 100
 _WORD = re.compile(r"[^\W\d_]+")
 _BROKEN = re.compile(r"(?<![-–—])\b([^\W\d_]+)-$")
 
@@ -18,15 +19,18 @@ def words_of(lines: list[Line]) -> frozenset[str]:
 
 def join_lines(lines: list[str], words: Set[str]) -> str:
     """Return the lines as one. A hyphen at a line's end goes if the word is in `words` without it, and stays if not."""
-    text = ""
+    parts: list[str] = []
+    last = ""
     for line in (line.strip() for line in lines):
-        if text.endswith("\u00ad"):
-            text = text[:-1] + line
-        elif (broken := _BROKEN.search(text)) and (first := _WORD.match(line)) and first[0][0].islower():
-            text = (text[:-1] if (broken[1] + first[0]).lower() in words else text) + line
-        else:
-            text = f"{text} {line}" if text else line
-    return text.replace("\u00ad", "")
+        if last.endswith("\u00ad"):
+            parts[-1] = last[:-1]
+        elif (broken := _BROKEN.search(last[-_LONGEST_WORD:])) and (first := _WORD.match(line)) and first[0][0].islower():
+            parts[-1] = last[:-1] if (broken[1] + first[0]).lower() in words else last
+        elif last:
+            parts.append(" ")
+        parts.append(line)
+        last = line
+    return "".join(parts).replace("\u00ad", "")
 
 
 def is_verse(lines: list[str], set_in: bool) -> bool:
