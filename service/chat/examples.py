@@ -26,6 +26,8 @@ _READ_OF_A_MESSAGE = 4_000
 _SPARE = 40
 _ROWS_AT_ONCE = 2_000
 _ERASES_AT_ONCE = (3, 42)
+_IMPORT = "import"
+"""The provider of imported replies: they are learned from at night, and were not said here to anybody."""
 
 
 class Example(NamedTuple):
@@ -91,7 +93,7 @@ def _each_reply_once(found: Iterable[Row[Any]]) -> list[Example]:
 
 
 def _words_said() -> Select[*tuple[Any, ...]]:
-    """Every word on a complete exchange, by exchange, oldest first, with what is needed to show the exchange."""
+    """Every word on a complete exchange that was not imported, by exchange, oldest first, with what is needed to show the exchange."""
     rater = aliased(Person)
     return (
         select(
@@ -110,7 +112,7 @@ def _words_said() -> Select[*tuple[Any, ...]]:
         .join(Conversation, col(Conversation.id) == col(Exchange.conversation_id))
         .join(Rating, col(Rating.exchange_id) == col(Exchange.id))
         .join(rater, col(rater.id) == col(Rating.person_id))
-        .where(col(Exchange.state) == ExchangeState.complete)
+        .where(col(Exchange.state) == ExchangeState.complete, col(Exchange.provider).is_distinct_from(_IMPORT))
         .order_by(col(Exchange.id), col(Rating.id))
     )
 
