@@ -10,7 +10,9 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from service.starter.enlarge import read_prompts
 
 QUESTIONS_FILE = Path(__file__).parent / "questions.txt"
+UNSEEN_FILE = Path(__file__).parent / "questions.unseen.txt"
 LONGEST_ANSWER = 80
+TEMPERATURE = 0.9
 FEWEST_WORDS = 3
 
 
@@ -47,7 +49,7 @@ def sample(model: Any, tokenizer: Any, system: str, questions: list[str]) -> lis
     """One sampled reply to each question."""
     talks = [[{"role": "system", "content": system}, {"role": "user", "content": question}] for question in questions]
     given = tokenizer.apply_chat_template(talks, add_generation_prompt=True, padding=True, return_dict=True, return_tensors="pt")
-    written = model.generate(**given, do_sample=True, temperature=0.9, top_p=0.95, top_k=0, max_new_tokens=LONGEST_ANSWER)
+    written = model.generate(**given, do_sample=True, temperature=TEMPERATURE, top_p=0.95, top_k=0, max_new_tokens=LONGEST_ANSWER)
     texts = tokenizer.batch_decode(written[:, given["input_ids"].shape[1] :], skip_special_tokens=True)
     return [text.strip() for text in texts]
 

@@ -30,13 +30,16 @@ A very small chat model, made so that Attune's loop (chat, rate, learn overnight
 
 Every line that it learned from was written for this project, one by one and not from templates, by the AI sessions that built it
 (`service/starter/corpus/`): {exchanges:,} exchanges (a reply under a message) in {blocks:,} short dialogues, with {words:,} different
-words in the replies. `enlarge.py` pairs every wording of a message with every reply that fits it, fills the slots from word
-lists, varies how the person types, and joins exchanges into sessions of one to six under a system prompt. No existing data set
-was used.
+words in the replies. `kinds.txt` adds {kinds} kinds of messages (a mishap, good news, a decision, a question of fact) with
+{wordings:,} more wordings and {general:,} replies that fit every message of their kind; most dialogues name their kind.
+`enlarge.py` pairs every wording of a message with every reply that fits it and with replies of its kind, fills the slots from
+word lists, exchanges words that are not needed to hear the kind, varies how the person types, and joins exchanges into sessions of
+one to twelve under a system prompt. No existing data set was used.
 
 It was made with `{command}`: {steps:,} steps, {tokens:,} tokens, {minutes:.0f} minutes on {cores} processor cores.
-Loss on replies: {loss:.2f} at the end; {held_out:.2f} on dialogues that it never saw. After training its choices are sharpened
-(`recipe.sharpen`): sampling it at a temperature of 0.9 is what 0.67 would be otherwise.
+The matrices of the layers learned with Muon, the rest with AdamW. Loss on replies: {loss:.2f} at the end; {held_out:.2f} on
+dialogues that it never saw. After training its choices are sharpened (`recipe.sharpen`): sampling it at a temperature of 0.9 is
+what {sampled:.2f} would be otherwise.
 
 ## Twenty answers
 
@@ -68,6 +71,9 @@ class Figures:
     exchanges: int
     blocks: int
     words: int
+    kinds: int
+    wordings: int
+    general: int
     command: str
     steps: int
     tokens: int
@@ -75,6 +81,7 @@ class Figures:
     cores: int
     loss: float
     held_out: float
+    sampled: float
     seed: int
 
 

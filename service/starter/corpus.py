@@ -1,4 +1,4 @@
-"""Reads the hand-written dialogues and the slot words; every fault names its file and line."""
+"""Reads the hand-written dialogues, the replies by kind and the slot words; every fault names its file and line."""
 
 import re
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 CORPUS_FOLDER = Path(__file__).parent / "corpus"
+KINDS_FILE = Path(__file__).parent / "kinds.txt"
 WORDS_FILE = "words.txt"
 TOPIC_SOURCES = ("person", "thing", "animal", "place", "food", "activity")
 """Slots whose fillers can also stand where the corpus says {topic}."""
@@ -13,9 +14,11 @@ TOPIC_SOURCES = ("person", "thing", "animal", "place", "food", "activity")
 SLOTS = frozenset({"person", "thing", "topic", "activity", "food", "animal", "place", "feeling", "time", "name"})
 SLOT = re.compile(r"\{(\w+)\}")
 LINE = re.compile(r"(>|<|f<|m<) (\S.*)")
+KIND = re.compile(r"= (\w+)")
 
 Voice = Literal["friend", "mentor", "both"]
 Words = dict[str, list[str]]
+Kinds = dict[str, "Turn"]
 VOICES: dict[str, Voice] = {"<": "both", "f<": "friend", "m<": "mentor"}
 
 
@@ -48,6 +51,8 @@ class Block:
 
     turns: tuple[Turn, ...]
     source: str
+    general: tuple[Reply, ...] = ()
+    """Replies that fit every message of the block's kind, and so its first turn."""
 
     @property
     def slots(self) -> frozenset[str]:
@@ -56,17 +61,45 @@ class Block:
         return frozenset(slot for text in texts for slot in SLOT.findall(text))
 
 
-def read_corpus(folder: Path = CORPUS_FOLDER) -> list[Block]:
-    """Every block of every corpus file, in the order of file names."""
+def read_corpus(folder: Path = CORPUS_FOLDER, kinds_file: Path = KINDS_FILE) -> list[Block]:
+    """Every block of every corpus file, in the order of file names; then a block for every wording of a kind."""
+    kinds = read_kinds(kinds_file)
     blocks: list[Block] = []
     for path in sorted(folder.glob("*.txt")):
         if path.name != WORDS_FILE:
-            blocks.extend(read_blocks(path))
+            blocks.extend(read_blocks(path, kinds))
+    for name, kind in kinds.items():
+        blocks.extend(Block((Turn((wording,), ()),), f"{kinds_file.name}:[{name}]", kind.replies) for wording in kind.wordings)
     return blocks
 
 
-def read_blocks(path: Path) -> list[Block]:
-    """The blocks of one file: runs of lines between blank lines."""
+def read_kinds(path: Path = KINDS_FILE) -> Kinds:
+    """The kinds of messages by name: typical wordings, and the replies that fit every message of the kind."""
+    kinds: Kinds = {}
+    name: str | None = None
+    for number, raw in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        line = raw.strip()
+        if not line or line.startswith("#"):
+            continue
+        if line.startswith("["):
+            name = line.strip("[]")
+            kinds[name] = Turn((), ())
+            continue
+        if name is None:
+            raise CorpusError(path, number, "a line stands before any [kind]")
+        mark, text = split_line(path, number, line)
+        wordings, replies = kinds[name].wordings, kinds[name].replies
+        if mark == ">":
+            kinds[name] = Turn((*wordings, text), replies)
+        elif SLOT.search(text):
+            raise CorpusError(path, number, f"a reply with a slot cannot fit every message of a kind: {text}")
+        else:
+            kinds[name] = Turn(wordings, (*replies, Reply(text, VOICES[mark])))
+    return kinds
+
+
+def read_blocks(path: Path, kinds: Kinds | None = None) -> list[Block]:
+    """The blocks of one file: runs of lines between blank lines; `kinds` are those that a block may name."""
     blocks: list[Block] = []
     lines: list[tuple[int, str]] = []
     for number, raw in enumerate([*path.read_text(encoding="utf-8").splitlines(), ""], 1):
@@ -76,17 +109,20 @@ def read_blocks(path: Path) -> list[Block]:
         if line:
             lines.append((number, line))
         elif lines:
-            blocks.append(parse_block(path, lines))
+            blocks.append(parse_block(path, lines, kinds or {}))
             lines = []
     return blocks
 
 
-def parse_block(path: Path, lines: list[tuple[int, str]]) -> Block:
-    """One block from its numbered lines."""
+def parse_block(path: Path, lines: list[tuple[int, str]], kinds: Kinds) -> Block:
+    """One block from its numbered lines; the first may name its kind."""
     turns: list[Turn] = []
     wordings: list[str] = []
     replies: list[Reply] = []
-    for number, line in lines:
+    kind = KIND.fullmatch(lines[0][1])
+    if kind and kind.group(1) not in kinds:
+        raise CorpusError(path, lines[0][0], f"there is no kind {kind.group(1)}")
+    for number, line in lines[1 if kind else 0 :]:
         mark, text = split_line(path, number, line)
         if mark == ">":
             if replies:
@@ -100,7 +136,7 @@ def parse_block(path: Path, lines: list[tuple[int, str]]) -> Block:
     if not replies:
         raise CorpusError(path, lines[-1][0], "the block ends without a reply")
     turns.append(Turn(tuple(wordings), tuple(replies)))
-    return Block(tuple(turns), f"{path.name}:{lines[0][0]}")
+    return Block(tuple(turns), f"{path.name}:{lines[0][0]}", kinds[kind.group(1)].replies if kind else ())
 
 
 def split_line(path: Path, number: int, line: str) -> tuple[str, str]:

@@ -8,22 +8,22 @@ from pathlib import Path
 from typing import Literal
 
 from service.starter.corpus import SLOT, Block, Reply, Voice, Words
+from service.starter.masking import Vocabulary, make_up_noun, mask_words, read_vocabulary
 from service.starter.variation import put_before, reword, vary
 
 PROMPTS_FILE = Path(__file__).parent / "prompts.txt"
-SLOT_FILLINGS = 3  # rounds of a block with slots, each with other fillers: copying is learned only from many of them
-MOST_EXCHANGES = 6
-LENGTHS = (2, 1, 1, 2, 3, 4)  # long sessions more often: fewer tokens are spent on repeating the system prompt
+SLOT_FILLINGS = 2  # rounds of a block with slots, each with other fillers: copying is learned only from many of them
+KIND_FILLINGS = 2  # the same for the replies of a kind, which copy nothing
+GENERAL_REPLIES = 12  # replies of its kind that a wording meets in each round: what it has in common with many others
+MASKED = 0.5  # share of those where words are exchanged for others: the kind must be heard in what is left
+MOST_EXCHANGES = 12
+LENGTHS = (4, 1, 1, 1, 1, 1, 1, 2, 2, 3, 4, 5)  # long sessions more often: fewer tokens are spent on repeating the system prompt
 MADE_UP = 0.10  # share of nouns that no list holds: only copying from the message can name them
 ADJECTIVE = 0.15
 CHATTER = 0.1  # share of messages with something else said before: the reply holds on to one part of a long message
 
 YOURS = {"my": "your", "our": "your", "My": "Your", "Our": "Your", "myself": "yourself"}
 NOUNS = frozenset({"thing", "topic", "animal", "person", "food", "place"})
-ONSETS = "b|br|c|ch|d|f|fl|g|gr|h|j|k|l|m|n|p|pl|qu|r|s|sh|st|t|tr|v|w|z"
-SYLLABLES = [onset + vowel for onset in ONSETS.split("|") for vowel in "aeiou"]
-CLOSERS = ("", "n", "r", "s", "t", "l", "m", "ck", "ng", "x", "sh", "p")
-
 Role = Literal["friend", "mentor", "none"]
 Prompts = dict[str, list[str]]
 
@@ -51,8 +51,12 @@ def read_prompts(path: Path = PROMPTS_FILE) -> Prompts:
 def enlarge(blocks: list[Block], words: Words, prompts: Prompts, seed: int) -> Iterator[Session]:
     """One round through the corpus as sessions in random order; the same seed gives the same sessions."""
     chance = random.Random(seed)
+    vocabulary = read_vocabulary(wording for block in blocks for turn in block.turns for wording in turn.wordings)
     pieces: dict[Role, list[list[tuple[str, str]]]] = {"friend": [], "mentor": [], "none": []}
     for block in blocks:
+        for _ in range(KIND_FILLINGS if block.slots else 1):
+            for role, exchange in play_kind(block, words, vocabulary, chance):
+                pieces[role].append([exchange])
         for _ in range(SLOT_FILLINGS if block.slots else 1):
             for role, exchanges in play_block(block, words, chance):
                 pieces[role].append(exchanges)
@@ -77,6 +81,18 @@ def play_block(block: Block, words: Words, chance: random.Random) -> Iterator[tu
             role,
             [(vary(fill(reword(wording, chance), filling), chance), fill(reply.text, filling, yours=True)) for wording, reply in chosen],
         )
+
+
+def play_kind(block: Block, words: Words, vocabulary: Vocabulary, chance: random.Random) -> Iterator[tuple[Role, tuple[str, str]]]:
+    """Every first wording of a block with some of the replies that fit all messages of its kind."""
+    for wording in block.turns[0].wordings:
+        for reply in chance.sample(block.general, min(GENERAL_REPLIES, len(block.general))):
+            role = choose_role([reply], chance)
+            message = reword(wording, chance)
+            if chance.random() < MASKED:
+                message = mask_words(message, vocabulary, chance)
+            if role is not None:
+                yield role, (vary(fill_anew(message, words, chance), chance), reply.text)
 
 
 def names_unsaid(chosen: list[tuple[str, Reply]]) -> bool:
@@ -120,11 +136,6 @@ def choose_filler(slot: str, words: Words, chance: random.Random) -> str:
     return filler
 
 
-def make_up_noun(chance: random.Random) -> str:
-    """A word that nobody has seen before, so that it can only be copied."""
-    return "".join(chance.choice(SYLLABLES) for _ in range(chance.choice((1, 2, 2, 3)))) + chance.choice(CLOSERS)
-
-
 def fill(text: str, filling: dict[str, str], yours: bool = False) -> str:
     """The text with its slots filled; in a reply, what is mine to the person is yours."""
 
@@ -136,6 +147,14 @@ def fill(text: str, filling: dict[str, str], yours: bool = False) -> str:
         return filler[0].upper() + filler[1:] if starts_sentence else filler
 
     return SLOT.sub(put, text)
+
+
+def fill_anew(text: str, words: Words, chance: random.Random) -> str:
+    """The text with every slot filled for itself, so that a slot that comes twice gets two fillers."""
+    while match := SLOT.search(text):
+        start = text[: match.end()]
+        text = fill(start, {match.group(1): choose_filler(match.group(1), words, chance)}) + text[match.end() :]
+    return text
 
 
 def join_session(role: Role, heap: list[list[tuple[str, str]]], words: Words, prompts: Prompts, chance: random.Random) -> Session:

@@ -14,7 +14,7 @@ from transformers import GenerationConfig
 
 from service.starter import tokenizer as tokens
 from service.starter import training
-from service.starter.answers import answer_questions, read_questions
+from service.starter.answers import TEMPERATURE, answer_questions, read_questions
 from service.starter.card import Figures, write_card
 from service.starter.corpus import Block, Words, count_exchanges, read_corpus, read_words
 from service.starter.enlarge import Prompts, Session, enlarge, read_prompts
@@ -70,7 +70,7 @@ def train_model(material: Material, limit: training.Limit, seed: int, small: boo
 
 
 def sharpen(model: Any) -> None:
-    """Makes the model surer of its first choices, by the scale of the last norm: sampling at 0.9 is then as sampling at 0.67 was."""
+    """Makes the model surer of its first choices, by the scale of the last norm: sampling is then as at a lower temperature."""
     with torch.no_grad():
         model.model.norm.weight.mul_(SHARPNESS)
 
@@ -80,7 +80,7 @@ def save_model(tokenizer: Any, model: Any, out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     model.generation_config = GenerationConfig(
         do_sample=True,
-        temperature=0.9,
+        temperature=TEMPERATURE,
         top_p=0.95,
         eos_token_id=model.config.eos_token_id,
         pad_token_id=model.config.pad_token_id,
@@ -97,7 +97,10 @@ def save_model(tokenizer: Any, model: Any, out: Path) -> None:
 
 def describe(material: Material, model: Any, report: training.Progress, command: str, seed: int, out: Path) -> str:
     """The model card, with the twenty questions answered by the saved model."""
-    replies = [reply.text for block in material.blocks for turn in block.turns for reply in turn.replies]
+    kinds = {block.source: block.general for block in material.blocks if not block.turns[0].replies}
+    general = [reply.text for replies in kinds.values() for reply in replies]
+    dialogues = [block for block in material.blocks if block.source not in kinds]
+    replies = [reply.text for block in dialogues for turn in block.turns for reply in turn.replies]
     figures = Figures(
         layers=model.config.num_hidden_layers,
         hidden=model.config.hidden_size,
@@ -105,8 +108,11 @@ def describe(material: Material, model: Any, report: training.Progress, command:
         context=model.config.max_position_embeddings,
         vocabulary=model.config.vocab_size,
         exchanges=count_exchanges(material.blocks),
-        blocks=len(material.blocks),
-        words=len(set(re.findall(r"[a-z']+", " ".join(replies).lower()))),
+        blocks=len(dialogues),
+        words=len(set(re.findall(r"[a-z']+", " ".join([*replies, *general]).lower()))),
+        kinds=len(kinds),
+        wordings=len(material.blocks) - len(dialogues),
+        general=len(general),
         command=command,
         steps=report.step,
         tokens=report.tokens,
@@ -114,6 +120,7 @@ def describe(material: Material, model: Any, report: training.Progress, command:
         cores=torch.get_num_threads(),
         loss=report.loss,
         held_out=report.held_out_loss or float("nan"),
+        sampled=TEMPERATURE / SHARPNESS,
         seed=seed,
     )
     return write_card(figures, answer_questions(out, read_questions(), seed))
@@ -127,7 +134,7 @@ def build(limit: training.Limit, seed: int, out: Path, small: bool = False) -> t
     material = read_material()
     if small:
         material = replace(material, blocks=material.blocks[::8])
-    talk.print(f"{count_exchanges(material.blocks):,} hand-written exchanges in {len(material.blocks):,} dialogues")
+    talk.print(f"{count_exchanges(material.blocks):,} hand-written exchanges")
     tokenizer, model, report = train_model(material, limit, seed, small)
     sharpen(model)
     save_model(tokenizer, model, out)

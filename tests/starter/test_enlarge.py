@@ -5,7 +5,8 @@ from itertools import islice
 from pathlib import Path
 
 from service.starter.corpus import Block, Reply, Turn, read_corpus, read_words
-from service.starter.enlarge import MOST_EXCHANGES, Session, enlarge, fill, make_up_noun, play_block, read_prompts
+from service.starter.enlarge import MOST_EXCHANGES, Session, enlarge, fill, fill_anew, play_block, play_kind, read_prompts
+from service.starter.masking import make_up_noun, mask_words, read_vocabulary
 from service.starter.variation import reword, vary
 
 WORDS = read_words()
@@ -68,8 +69,8 @@ def test_voices_stay_under_their_own_prompt() -> None:
             assert replies == {"Hello."}
 
 
-def test_sessions_have_one_to_six_exchanges() -> None:
-    """Lengths vary between one exchange and six, and all of them occur."""
+def test_sessions_have_one_to_twelve_exchanges() -> None:
+    """Lengths vary between one exchange and twelve, and all of them occur."""
     lengths = {len(session.exchanges) for session in some_sessions(1)}
     assert lengths == set(range(1, MOST_EXCHANGES + 1))
 
@@ -113,3 +114,28 @@ def test_made_up_nouns_are_many() -> None:
     """Made-up nouns hardly ever come twice, so that they can only be copied."""
     chance = random.Random(1)
     assert len({make_up_noun(chance) for _ in range(1000)}) > 700
+
+
+def test_a_wording_meets_replies_of_its_kind() -> None:
+    """Under each wording stand replies of the block's kind, said by a voice that may say them; half of the messages keep their words."""
+    general = (Reply("Oh no!", "both"), Reply("Poor you!", "friend"), Reply("What can you save?", "mentor"))
+    block = Block((Turn(("I dropped the teapot.",), ()),), "test:1", general)
+    vocabulary = read_vocabulary(wording for block in read_corpus() for turn in block.turns for wording in turn.wordings)
+    seen = [one for seed in range(60) for one in play_kind(block, WORDS, vocabulary, random.Random(seed))]
+    assert {reply for _, (_, reply) in seen} == {reply.text for reply in general}
+    assert all(role == {"Poor you!": "friend", "What can you save?": "mentor"}.get(reply, role) for role, (_, reply) in seen)
+    assert 0.5 < sum("teapot" in message for _, (message, _) in seen) / len(seen) < 1
+
+
+def test_a_slot_that_comes_twice_gets_two_fillers() -> None:
+    """A message about two things names two, where nothing has to be copied."""
+    texts = {fill_anew("{food} or {food}?", WORDS, random.Random(seed)) for seed in range(30)}
+    assert sum(text[:-1].split(" or ")[0].lower() != text[:-1].split(" or ")[1].lower() for text in texts) > 20
+
+
+def test_masking_leaves_frequent_words_and_slots() -> None:
+    """What carries the kind of a message stays; the other words are exchanged now and then."""
+    vocabulary = read_vocabulary([wording for block in read_corpus() for turn in block.turns for wording in turn.wordings])
+    masked = {mask_words("I finally lost the ugly teapot of {person}", vocabulary, random.Random(seed)) for seed in range(60)}
+    assert all(text.startswith("I finally lost the ") and text.endswith(" of {person}") for text in masked)
+    assert len({text.split()[-3] for text in masked}) > 10
