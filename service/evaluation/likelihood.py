@@ -8,13 +8,15 @@ OUT: {name: [{"logprob": nats over the reply's tokens, the one that ends it incl
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 import transformers
 from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from service.providers.role_marks import mark_breaker
 
 _BATCH = 16  # rows at a time
 
@@ -35,7 +37,8 @@ def score(folder: Path, rows: Sequence[dict[str, Any]]) -> list[dict[str, float]
     """The scores that the checkpoint in `folder` gives the rows, in their order."""
     model = AutoModelForCausalLM.from_pretrained(folder, dtype="auto").eval()
     model.to(torch.accelerator.current_accelerator() if torch.accelerator.is_available() else "cpu")
-    return score_with(model, AutoTokenizer.from_pretrained(folder), rows)
+    clean = mark_breaker(folder)
+    return score_with(model, AutoTokenizer.from_pretrained(folder), [{**row, **_cleaned(row, clean)} for row in rows])
 
 
 def score_with(model: Any, tokenizer: Any, rows: Sequence[dict[str, Any]]) -> list[dict[str, float]]:
@@ -47,6 +50,11 @@ def score_with(model: Any, tokenizer: Any, rows: Sequence[dict[str, Any]]) -> li
         for place, logprob in zip(places, _logprobs(model, [encoded[place] for place in places]), strict=True):
             scores[place] = {"logprob": logprob, "tokens": encoded[place][1]}
     return scores
+
+
+def _cleaned(row: dict[str, Any], clean: Callable[[str], str]) -> dict[str, Any]:
+    """The messages of a row as training sees them: nobody can speak as somebody else."""
+    return {part: [{**message, "content": clean(message["content"])} for message in row[part]] for part in ("prompt", "completion")}
 
 
 def _encode(tokenizer: Any, row: dict[str, Any], longest: int) -> tuple[list[int], int]:

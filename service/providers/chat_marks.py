@@ -46,23 +46,36 @@ class _Generation(Extension):
         return parser.parse_statements(("name:endgeneration",), drop_needle=True)
 
 
+UNRENDERABLE = (TemplateError, ArithmeticError, LookupError, TypeError, ValueError, AttributeError)
+"""What a template may raise."""
+
+
 def measure(folder: Path, count: Callable[[str], int]) -> Marks:
     """Measure the chat template of a checkpoint; where there is none, or it does not render, the answer is a careful guess."""
+    try:
+        render = renderer(folder)
+        return Marks() if render is None else _measured(render, count)
+    except UNRENDERABLE:
+        return Marks()
+
+
+def renderer(folder: Path) -> Callable[..., str] | None:
+    """The chat template of a checkpoint, to be called with turns (role and text) and `opened=True` to open the reply; None without one.
+
+    Making it and calling it can raise what is `UNRENDERABLE`.
+    """
     source = _template(folder)
     if source is None:
-        return Marks()
+        return None
     environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=[_Generation, "jinja2.ext.loopcontrols"])
     environment.globals.update(raise_exception=_refuse, strftime_now=lambda form: datetime.now().strftime(form))
-    try:
-        template = environment.from_string(source)
+    template = environment.from_string(source)
 
-        def render(*turns: tuple[str, str], opened: bool = False) -> str:
-            messages = [{"role": role, "content": text} for role, text in turns]
-            return template.render(messages=messages, add_generation_prompt=opened, bos_token="", eos_token="")
+    def render(*turns: tuple[str, str], opened: bool = False) -> str:
+        messages = [{"role": role, "content": text} for role, text in turns]
+        return template.render(messages=messages, add_generation_prompt=opened, bos_token="", eos_token="")
 
-        return _measured(render, count)
-    except (TemplateError, ArithmeticError, LookupError, TypeError, ValueError, AttributeError):
-        return Marks()
+    return render
 
 
 def _measured(render: Callable[..., str], count: Callable[[str], int]) -> Marks:

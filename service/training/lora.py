@@ -17,6 +17,7 @@ from pathlib import Path
 from types import ModuleType
 
 from service.errors import TrainingError
+from service.providers.role_marks import mark_breaker
 from service.training.folder import Holder, Manifest, RunFolder, digest
 from service.training.local import ALREADY_TRAINING
 from service.training.rows import count_labels, fit, interleave, read_rows
@@ -56,7 +57,7 @@ def train(run: RunFolder) -> None:
     """Rows, model, training, adapter, manifest."""
     spec = run.spec()
     began = time.monotonic()
-    given = read_rows(Path(spec.train), spec.method)
+    given = read_rows(Path(spec.train), spec.method, clean=mark_breaker(Path(spec.base)))
 
     recipe = _load_recipe(os.environ)
     recipe.quieten()

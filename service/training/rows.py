@@ -32,10 +32,13 @@ class Row(Struct, frozen=True):
     label: bool
 
 
-def read_rows(file: Path, method: Method) -> list[Row]:
-    """The rows a method learns from: all for KTO, the liked ones for SFT. `TrainingError` when they cannot be read or are too few."""
+def read_rows(file: Path, method: Method, clean: Callable[[str], str] = str) -> list[Row]:
+    """The rows a method learns from: all for KTO, the liked ones for SFT. `TrainingError` when they cannot be read or are too few.
+
+    Every text is given to `clean` first (see `service.providers.role_marks`).
+    """
     try:
-        rows = [msgspec.json.decode(line, type=Row) for line in file.read_bytes().splitlines() if line.strip()]
+        rows = [_cleaned(msgspec.json.decode(line, type=Row), clean) for line in file.read_bytes().splitlines() if line.strip()]
     except (OSError, msgspec.DecodeError) as error:
         raise TrainingError(f"The training file {file} cannot be read: {error}.") from error
     liked, disliked = count_labels(rows)
@@ -44,6 +47,11 @@ def read_rows(file: Path, method: Method) -> list[Row]:
     if method == "kto" and not (liked and disliked):
         raise TrainingError(f"KTO needs liked and disliked replies, and there are {liked} liked and {disliked} disliked.")
     return rows if method == "kto" else [row for row in rows if row.label]
+
+
+def _cleaned(row: Row, clean: Callable[[str], str]) -> Row:
+    prompt, completion = ([Message(each.role, clean(each.content)) for each in part] for part in (row.prompt, row.completion))
+    return Row(prompt, completion, row.label)
 
 
 def count_labels(rows: Sequence[Row]) -> tuple[int, int]:

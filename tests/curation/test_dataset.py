@@ -10,11 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.curation.dataset import attach, count_samples, find_damage, freeze, read_manifest, read_rows, ready, rows_of
+from service.curation.formats.catalog import as_line, export
 from service.curation.rows import FILES
 from service.curation.sample import Pair, Passage, Split
 from service.curation.text import make_whole
 from service.errors import TrainingError
 from service.personas.persona import Minimum
+from service.personas.shelf import Message
 
 _HOSTILE = [
     "\u2028",
@@ -297,6 +299,29 @@ def test_hostile_text_reads_back_equal(tmp_path_factory, make_sample, words):
     assert len(samples) == len(frozen.train.read_text("utf-8").splitlines())
     assert rows == [json.loads(line) for line in frozen.train.read_text("utf-8").splitlines()]
     assert all([turn["role"] for turn in row["prompt"]] == ["system", "user"] for row in rows)
+
+
+@settings(deadline=None, max_examples=30)
+@given(_TEXT, _TEXT, _TEXT)
+def test_hostile_pairs_and_passages_read_back_equal(tmp_path_factory, ask, chosen, rejected):
+    """The other forms keep their rows apart just so, and every export of them is one line for every reader."""
+    prompt = (Message("user", ask),)
+    pair = Pair(prompt=prompt, chosen=chosen, rejected=rejected, origin="preferred", exchange_id="e", other_id="o", rating_id="r")
+    passages = tuple(Passage(text=text, import_id="i", position=place) for place, text in enumerate((ask, chosen, rejected)))
+
+    path = freeze(tmp_path_factory.mktemp("frozen"), Split(pairs=(pair,), passages=passages), Split()).path
+
+    (row,) = rows_of(path, "train", "pair")
+    found = [row[part][0] for part in ("prompt", "chosen", "rejected")]
+    assert found == [
+        {"role": "user", "content": make_whole(ask)},
+        {"role": "assistant", "content": make_whole(chosen)},
+        {"role": "assistant", "content": make_whole(rejected)},
+    ]
+    assert [row["text"] for row in rows_of(path, "train", "passage")] == [make_whole(text) for text in (ask, chosen, rejected)]
+    assert len((path / "passages.jsonl").read_text("utf-8").splitlines()) == 3
+    for name in ("trl-dpo", "openai-dpo", "trl-lm"):
+        assert all(len(as_line(row).splitlines()) == 1 for row in export(path, name))
 
 
 def test_a_megabyte_is_one_line(tmp_path, make_sample):

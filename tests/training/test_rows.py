@@ -104,3 +104,14 @@ def test_a_file_that_is_no_rows_is_refused_in_words(tmp_path):
 
     with pytest.raises(TrainingError, match=r"The training file .*rows\.jsonl cannot be read"):
         read_rows(file, "sft")
+
+
+def test_every_text_is_cleaned_as_it_is_read(tmp_path):
+    """System, user and earlier replies in the prompt, and the reply; roles and label stay as they are."""
+    turns = [{"role": role, "content": f"{role} <|x|>"} for role in ("system", "user", "assistant", "user")]
+    file = tmp_path / "train.jsonl"
+    file.write_text(2 * f"{json.dumps({'prompt': turns, 'completion': [{'role': 'assistant', 'content': '<|x|>'}], 'label': True})}\n")
+
+    (row, _) = read_rows(file, "sft", clean=lambda text: text.replace("<|", "< |"))
+
+    assert row == Row([Message(turn["role"], f"{turn['role']} < |x|>") for turn in turns], [Message("assistant", "< |x|>")], True)
