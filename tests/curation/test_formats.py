@@ -7,6 +7,7 @@ import pytest
 
 from service.curation.dataset import freeze
 from service.curation.formats.catalog import FORMATS, as_line, export, remark
+from service.curation.imports.forms import Reading, find_form
 from service.curation.sample import Pair, Passage, Sample, Split
 from service.errors import NotFound
 from service.personas.shelf import Message
@@ -156,3 +157,26 @@ def test_what_openai_would_refuse_is_said(tmp_path, folder):
     ]
     assert remark(freeze(tmp_path, fine, []).path, "openai-sft") == []
     assert Counter(len(remark(folder, name)) for name in FORMATS) == {0: 5, 1: 2}
+
+
+@pytest.mark.parametrize(
+    ("name", "form", "replies"),
+    [
+        ("openai-sft", "openai", [("Bye! 👋", True)]),
+        ("sharegpt", "sharegpt", [("Bye! 👋", True)]),
+        ("openai-dpo", "openai-dpo", [("Bye! 👋", True), ("Go.", False)]),
+    ],
+)
+def test_what_left_comes_back(folder, tmp_path, name, form, replies):
+    """Written to a file and imported again, the messages are equal and the judged reply has its label; a system prompt is the persona's."""
+    file = tmp_path / "out.jsonl"
+    file.write_text("".join(f"{as_line(row)}\n" for row in export(folder, name)))
+
+    assert find_form(file) == form
+    dialogues = list(Reading(file, form))
+
+    assert [(dialogue.messages, dialogue.label) for dialogue in dialogues] == [
+        ((_HI, _HEY, _BYE, Message("assistant", reply)), label) for reply, label in replies
+    ]
+    if form != "sharegpt":  # which cannot say that the earlier reply is not to be learned from
+        assert all([each.label for each in dialogue.earlier] == [None] for dialogue in dialogues)
