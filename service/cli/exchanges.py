@@ -1,51 +1,19 @@
-"""`attune exchanges`: what was said."""
+"""`attune exchanges`: what was said, and what was brought in."""
 
 import rich_click as click
-from sqlmodel import col, select
 
-from service.cli.output import as_json, database, settings, show_json, show_rows
-from service.db.engine import reading
-from service.db.tables import Exchange, Rating, Thumb, Version
-from service.personas.shelf import read_personas
+from service.cli.lazy import Commands
+
+_COMMANDS = {
+    "list": "service.cli.exchanges_list:list_exchanges",
+    "show": "service.cli.exchanges_show:show",
+    "import": "service.cli.exchanges_import:import_exchanges",
+    "imports": "service.cli.exchanges_imports:imports",
+    "withdraw-import": "service.cli.exchanges_imports:withdraw",
+    "export": "service.cli.exchanges_export:export",
+}
 
 
-@click.group()
+@click.group(cls=Commands, modules=_COMMANDS)
 def exchanges() -> None:
-    """The exchanges, with their ratings."""
-
-
-@exchanges.command("list")
-@click.option("--persona", help="Only of this persona.")
-@click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 1000))
-@as_json
-def list_exchanges(persona: str | None, limit: int, as_json: bool) -> None:
-    """List the exchanges, newest first."""
-    query = (
-        select(Exchange, Version.number)
-        .join(Version, col(Version.id) == Exchange.version_id)
-        .order_by(col(Exchange.id).desc())
-        .limit(limit)
-    )
-    with database() as engine, reading(engine) as session:
-        found = list(session.exec(query.where(Exchange.persona == persona) if persona else query))
-        words = select(Rating).where(col(Rating.exchange_id).in_([exchange.id for exchange, _ in found])).order_by(col(Rating.id))
-        thumbs = {rating.exchange_id: rating.rating for rating in session.exec(words)}
-    if persona and not found:
-        read_personas(settings().personas).get(persona)
-    rows = [
-        {
-            "id": exchange.id,
-            "persona": exchange.persona,
-            "version": f"v{number}",
-            "state": exchange.state.value,
-            "rating": None if thumbs.get(exchange.id) in {None, Thumb.withdrawn} else thumbs[exchange.id].value,
-            "message": exchange.message,
-            "reply": exchange.reply,
-        }
-        for exchange, number in found
-    ]
-    if as_json:
-        show_json(rows)
-    else:
-        columns = ("persona", "version", "state", "rating", "message", "reply")
-        show_rows(columns, [tuple(row[name] for name in columns) for row in rows], "Nothing was said yet. Start: attune up")
+    """The exchanges, with their ratings: what was said here, and what was brought in from elsewhere."""

@@ -20,6 +20,9 @@ from service.personas.shelf import Message
 Format = Literal["jsonl", "openai", "sharegpt", "csv"]
 """`jsonl` and `csv` say all that is known of a reply; `openai` and `sharegpt` say what was liked, and have the rest as context."""
 
+Judged = Literal["rated", "liked"]
+
+_JUDGED: dict[Judged, set[bool | None]] = {"rated": {True, False}, "liked": {True}}
 _ROWS_AT_ONCE = 1_000
 _COLUMNS = ("conversation", "message", "reply", "rating", "correction", "comment", "reasons")
 _WORDS = {True: "up", False: "down"}
@@ -33,8 +36,8 @@ class Told(NamedTuple):
     dialogue: Dialogue
 
 
-def told_dialogues(session: Session, persona: str | None = None, *, rated: bool = False) -> Iterator[Told]:
-    """Every conversation as a dialogue, oldest first, a few in memory at a time; `rated` passes over those in which nothing was judged.
+def told_dialogues(session: Session, persona: str | None = None, *, only: Judged | None = None) -> Iterator[Told]:
+    """Every conversation as a dialogue, oldest first, a few in memory at a time; `only` those with a reply that was judged so.
 
     Where there are several replies to one message each is the end of a dialogue of its own; what such dialogues share is judged in the
     first of them only. A reply is judged as the larger side of people judged it; a tie is no judgement. Quarantined people have no word,
@@ -43,7 +46,8 @@ def told_dialogues(session: Session, persona: str | None = None, *, rated: bool 
     for exchanges in _conversations(session, persona):
         judgements = _judgements(session, [row.id for row in exchanges])
         for dialogue in _paths(exchanges, judgements):
-            if not rated or any(each.label is not None for each in (*dialogue.earlier, dialogue.last)):
+            labels = {each.label for each in (*dialogue.earlier, dialogue.last)}
+            if only is None or labels & _JUDGED[only]:
                 yield Told(exchanges[0].conversation_id, exchanges[0].persona, dialogue)
 
 

@@ -51,6 +51,7 @@ def read_pairs(lines: Iterator[tuple[int, str]], notes: Counter[str], flaw: Call
 
     A row without a rating is liked where the table has no such column, and is not rated where it has one; with a correction it is disliked.
     """
+    csv.field_size_limit(_LONGEST_CELL)  # the limit of the whole process; there is no other
     lines, delimiter, first = _begin(lines)
     if delimiter is None:
         flaw(first, _no_columns(()))
@@ -85,15 +86,22 @@ def _begin(lines: Iterator[tuple[int, str]]) -> tuple[Iterator[tuple[int, str]],
             continue
         if found := re.fullmatch(r"sep=(.)\r?\n?", line, re.IGNORECASE):
             return lines, found[1], number
-        known = {mark: sum(_known(cell) is not None for cell in next(csv.reader([line], delimiter=mark))) for mark in _DELIMITERS}
+        known = {mark: _count_known(line, mark) for mark in _DELIMITERS}
         best = max(_DELIMITERS, key=lambda mark: known[mark])
         return chain([(number, line)], lines), best if known[best] else None, number
     return lines, None, 1
 
 
+def _count_known(line: str, delimiter: str) -> int:
+    """How many known names the line has if this is the delimiter."""
+    try:
+        return sum(_known(cell) is not None for cell in next(csv.reader([line], delimiter=delimiter)))
+    except csv.Error:
+        return 0
+
+
 def _rows(lines: Iterator[tuple[int, str]], delimiter: str, first: int, flaw: Callable[[int, str], None]) -> Iterator[Row]:
     """The rows with the numbers of the lines that they begin in; blank ones are passed over."""
-    csv.field_size_limit(_LONGEST_CELL)  # the limit of the whole process; there is no other
     read = [first]
 
     def texts() -> Iterator[str]:

@@ -26,6 +26,7 @@ def lines_of(path: Path, notes: Counter[str]) -> Iterator[tuple[int, str]]:
     By its byte order mark, or UTF-16 by where its zero bytes lie; else each line by itself is UTF-8, or Windows-1252 where it cannot be
     (counted in `notes`): a file pasted together from both is read right.
     """
+    encoding: str | None = None
     try:
         with path.open("rb") as file:
             begin = file.read(_LOOKED_AT)
@@ -39,8 +40,8 @@ def lines_of(path: Path, notes: Counter[str]) -> Iterator[tuple[int, str]]:
         with path.open(encoding=encoding, newline="\n") as text:
             for number, read in enumerate(text, 1):
                 yield number, read.removeprefix("\ufeff") if number == 1 else read
-    except UnicodeDecodeError as error:
-        raise Invalid(f"{path}: the file begins as {error.encoding.upper()} does, and is not. Save it as UTF-8.", param="file") from None
+    except UnicodeDecodeError:
+        raise Invalid(f"{path}: the file begins as {(encoding or '').upper()} does, and is not. Save it as UTF-8.", param="file") from None
     except OSError as error:
         raise Invalid(f"{path}: the file cannot be read: {error.strerror}.", param="file") from error
 
