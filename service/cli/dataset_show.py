@@ -12,14 +12,13 @@ from sqlmodel import Session
 
 from service.cli.output import as_json, database, settings, show_json, show_rows
 from service.curation.dataset import find_damage, read_manifest
-from service.curation.datasheet import facts_of, write_datasheet
+from service.curation.datasheet import DATASHEET, facts_of, write_datasheet
 from service.curation.difference import as_markdown, compare
 from service.curation.library import dataset_folder, find_dataset, lineage_of, list_datasets
 from service.db.engine import reading
 from service.db.tables import Dataset
 from service.personas.shelf import read_personas
 
-DATASHEET = "datasheet.md"
 of_persona = click.option("--persona", help="Only of this persona.")
 
 

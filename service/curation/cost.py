@@ -3,15 +3,13 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
 from service.curation.dataset import rows_of
 from service.curation.rows import FILES, Form, Side
 from service.providers.base import Turn
-from service.providers.tokens import TokenCounter, TokenCounters
-from service.settings import Settings
 
 _CHARACTERS_PER_TOKEN = 4
 """OpenAI's rule of thumb for English."""
@@ -20,6 +18,18 @@ _CHARACTERS_PER_TOKEN = 4
 # New jobs end on 2027-01-06; other hosts that take the same files set their own prices.
 _DOLLARS_PER_MILLION = {"gpt-4.1": 25.0, "gpt-4.1-mini": 5.0, "gpt-4.1-nano": 1.5, "gpt-4o": 25.0, "gpt-4o-mini": 3.0}
 _DATED = re.compile(r"-\d{4}-\d{2}-\d{2}$")
+
+
+class Counter(Protocol):
+    """Counts as the base does, such as `service.curation.tokenizer.counter_of` gives it."""
+
+    def count(self, text: str) -> int:
+        """The tokens of a text."""
+        ...
+
+    def turn(self, turn: Turn) -> int:
+        """The tokens of a message, with what the chat template puts around it."""
+        ...
 
 
 class Counted(msgspec.Struct, frozen=True):
@@ -51,13 +61,7 @@ class Cost(msgspec.Struct, frozen=True):
     said: str
 
 
-def counter_of(base: str, settings: Settings) -> TokenCounter | None:
-    """The tokenizer of a base model that lies on this machine, None where it does not."""
-    found = TokenCounters(settings).get(f"local:{base}")
-    return None if type(found) is TokenCounter else found
-
-
-def count_tokens(path: Path, counter: TokenCounter | None) -> TokenCount:
+def count_tokens(path: Path, counter: Counter | None) -> TokenCount:
     """Count the rows of a frozen dataset, with the marks that the base's chat template puts around its messages."""
     parts = []
     for side, form in FILES:
@@ -80,7 +84,7 @@ def estimate(tokens: int, epochs: int, trainer: str, base: str) -> Cost:
     return Cost(passed, dollars, f"Training {base} passes over {over}: about ${dollars:,.2f} at ${price:g} a million.")
 
 
-def _size(row: dict[str, Any], form: Form, counter: TokenCounter | None) -> int:
+def _size(row: dict[str, Any], form: Form, counter: Counter | None) -> int:
     if form == "passage":
         return counter.count(row["text"]) if counter else _guess(row["text"])
     return sum(counter.turn(turn) if counter else _guess(turn.content) for turn in _turns(row, form))

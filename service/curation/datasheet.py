@@ -16,6 +16,9 @@ from service.curation.lineage import Contributors
 from service.curation.reasons import in_words
 from service.curation.rows import FILES
 
+DATASHEET = "datasheet.md"
+"""The name under which it lies beside the rows."""
+
 _FORMS = {
     "unpaired": "a prompt, a reply, and whether it was liked",
     "pair": "a prompt and two replies, the better one first",

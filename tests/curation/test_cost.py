@@ -2,9 +2,10 @@
 
 import pytest
 
-from service.curation.cost import Counted, count_tokens, counter_of, estimate
+from service.curation.cost import Counted, count_tokens, estimate
 from service.curation.dataset import freeze
 from service.curation.sample import Pair, Passage, Split
+from service.curation.tokenizer import counter_of
 from service.settings import Settings
 
 
