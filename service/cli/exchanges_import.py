@@ -81,7 +81,7 @@ def _tell(reading: Reading, found: Surveyed, kept: Import | None) -> None:
     for words in reading.told():
         click.echo(f"left out: {words}", err=True)
     for sentence, count in reading.notes.items():
-        click.echo(f"note: {count:,} {sentence}.", err=True)
+        click.echo(f"note: {sentence} ({count:,}).", err=True)
     if not found.dialogues:
         click.echo(f"There is nothing to import in {reading.path}.", err=True)
         return
