@@ -25,7 +25,7 @@ _PORTS = {"http": 80, "https": 443}
 @click.command()
 @as_json
 def check(as_json: bool) -> None:
-    """Check every persona file with its seeds and probes, the seeds about safety, and whether the providers it names are there.
+    """Check every persona file with its seeds, golden rows and probes, the seeds about safety, and whether the providers it names are there.
 
     All mistakes are told, with file and line; with any the exit code is 6. A provider that does not answer now is told too, but is no
     mistake.
@@ -42,7 +42,7 @@ def check(as_json: bool) -> None:
     if as_json:
         show_json({"ok": not problems, "personas": reports, "safety_seeds": safety_seeds, "problems": problems, "notes": silent})
     else:
-        columns = ("name", "seeds", "probes", "lore", "prompt_tokens", "revision", "fingerprint")
+        columns = ("name", "seeds", "golden", "probes", "lore", "prompt_tokens", "revision", "fingerprint")
         show_rows(columns, [[report[name] for name in columns] for report in reports], "")
         for line in (*problems, *(f"Note: {note}" for note in silent)):
             click.echo(line, err=True)
@@ -57,16 +57,18 @@ def _told(error: PersonaError) -> list[str]:
 def _report(personas: Personas, persona: Persona) -> dict[str, Any]:
     """What there is to say about a persona whose file is good. The tokens are an estimate."""
     seeds, wrong_seeds = _count(lambda: personas.seeds(persona.name))
+    golden, wrong_golden = _count(lambda: personas.golden(persona.name))
     probes, wrong_probes = _count(lambda: personas.probes(persona.name))
     return {
         "name": persona.name,
         "seeds": seeds,
+        "golden": golden,
         "probes": probes,
         "lore": len(persona.lorebook.entries) if persona.lorebook else 0,
         "prompt_tokens": count_tokens(persona.prompt()) + (count_tokens(persona.safety) if persona.safety else 0),
         "revision": persona.revision,
         "fingerprint": fingerprint(persona.prompt()),
-        "problems": wrong_seeds + wrong_probes,
+        "problems": wrong_seeds + wrong_golden + wrong_probes,
     }
 
 

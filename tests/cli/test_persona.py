@@ -77,6 +77,7 @@ def test_a_broken_file_is_listed_with_its_mistake(attune: Shell) -> None:
 def test_a_good_folder_passes_its_check(attune: Shell, engine: str) -> None:
     """Counts to stdout, nothing to stderr, exit 0."""
     (attune.personas / "friend.seeds.jsonl").write_text(_SEED)
+    (attune.personas / "friend.golden.jsonl").write_text(_SEED * 3)
     (attune.personas / "safety.seeds.jsonl").write_text(_SEED.replace("{", '{"kind": "unsafe", ', 1) * 2)
     (attune.personas / "friend.probes.yaml").write_text("- {ask: 'Who are you?', about: identity}\n- {ask: 'Sure?', about: honesty}\n")
     table = attune("persona", "check", ATTUNE_ENGINE=engine)
@@ -86,16 +87,17 @@ def test_a_good_folder_passes_its_check(attune: Shell, engine: str) -> None:
     document = attune("persona", "check", "--json", ATTUNE_ENGINE=engine).document
     assert (document["ok"], document["problems"], document["notes"], document["safety_seeds"]) == (True, [], [], 2)
     report = document["personas"][0]
-    assert (report["name"], report["seeds"], report["probes"], report["lore"]) == ("friend", 1, 2, 0)
+    assert (report["name"], report["seeds"], report["golden"], report["probes"], report["lore"]) == ("friend", 1, 3, 2, 0)
     assert (report["fingerprint"], report["prompt_tokens"] > 0) == (fingerprint("You are Friend."), True)
 
 
 def test_every_mistake_of_every_file_is_told(attune: Shell, engine: str) -> None:
-    """Settings, prompt, seeds, probes, safety text and seeds, and providers: all at once, each with its file, and exit 6."""
+    """Settings, prompt, seeds, golden rows, probes, safety text and seeds, and providers: all at once, each with its file, and exit 6."""
     folder = attune.personas
     (folder / "bad.md").write_text("---\ntitle: 5\nmodels: [local:x]\ngreting: Hi\nexamples: many\n---\nHi\n")
     (folder / "other.md").write_text("---\ntitle: Other\nmodels: [local:x, nowhere:x, nowhere:y]\n---\nHi\n")
     (folder / "friend.seeds.jsonl").write_text("{\n" + _SEED + "[]\n")
+    (folder / "friend.golden.jsonl").write_text('{"messages": []}\n')
     (folder / "friend.probes.yaml").write_text("- {ask: 'Sure?', about: weather}\n- {ask: 'Sure?'}\n")
     (folder / "safety.txt").write_bytes(b"\xff")
     (folder / "safety.seeds.jsonl").write_text(_SEED)
@@ -108,6 +110,7 @@ def test_every_mistake_of_every_file_is_told(attune: Shell, engine: str) -> None
         f"{folder}/bad.md:5: examples: Expected `int`, got `str`",
         f"{folder}/friend.seeds.jsonl:1: ",
         f"{folder}/friend.seeds.jsonl:3: Expected `object`, got `array`",
+        f"{folder}/friend.golden.jsonl:1: a golden row ends with",
         f"{folder}/friend.probes.yaml:1: [0].about: Invalid enum value 'weather'",
         f"{folder}/friend.probes.yaml:2: [1]: Object missing required field `about`",
         f"{folder}/safety.seeds.jsonl:1: the kind of a seed is one of unsafe, look_alike in this file.",
