@@ -25,7 +25,7 @@ _PORTS = {"http": 80, "https": 443}
 @click.command()
 @as_json
 def check(as_json: bool) -> None:
-    """Check every persona file with its seeds, golden rows and probes, the seeds about safety, and whether the providers it names are there.
+    """Check every persona file with its seeds, golden rows and probes, the seeds about safety, and whether its providers are there.
 
     All mistakes are told, with file and line; with any the exit code is 6. A provider that does not answer now is told too, but is no
     mistake.
