@@ -5,14 +5,19 @@ from pathlib import Path
 import rich_click as click
 from click.exceptions import Exit
 
-from service.cli.output import as_json, settings, show_json, show_rows
+from service.cli.output import as_json, database, settings, show_json, show_rows
+from service.curation.imports import dialogue, storage
+from service.curation.imports.text import digest_of
 from service.curation.transcripts.cast import Cast, read_cast, rename
 from service.curation.transcripts.chunks import Chunk, chunks
 from service.curation.transcripts.directions import Directions
 from service.curation.transcripts.pairs import Dialogue, pairs, unanswered
 from service.curation.transcripts.scenes import Script
 from service.curation.transcripts.script import Form, read_script
+from service.db.engine import transaction
+from service.db.tables import Import
 from service.errors import Invalid
+from service.personas.persona import Persona
 from service.personas.shelf import survey
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -59,9 +64,7 @@ def show_cast(file: Path, form: Form, as_json: bool) -> None:
 @click.option(
     "--cast", "cast_map", multiple=True, help="Who becomes whom: ANNA|MISS LEE=assistant,BEN=user; others with =none are left out."
 )
-@click.option(
-    "--mode", type=click.Choice(["pairs", "chunks"]), default="pairs", show_default=True, help="Exchanges, or pieces of plain dialogue."
-)
+@click.option("--mode", type=click.Choice(["pairs", "chunks"]), default="pairs", show_default=True, help="Exchanges, or plain dialogue.")
 @click.option("--context", default=3, show_default=True, type=click.IntRange(0, 100), help="Speeches kept before the one that is answered.")
 @click.option("--directions", type=click.Choice(["keep", "strip", "action"]), default="strip", show_default=True, help="Stage directions.")
 @click.option("--longest", default=2000, show_default=True, type=click.IntRange(100, 100_000), help="Characters of a chunk.")
@@ -82,11 +85,11 @@ def import_transcript(
     limit: int | None,
     as_json: bool,
 ) -> None:
-    """Make exchanges or pieces of dialogue of the script FILE.
+    """Make exchanges or pieces of dialogue of the script FILE, and keep them for the persona to learn from.
 
     In the cast, a part that is not named is the user, or once a user is named, left out. The exit code is 6 when nothing came of it.
     """
-    survey(settings().personas).require(persona)
+    learner = survey(settings().personas).require(persona)
     script = _read(file, form)
     if mode == "pairs" and not cast_map:
         raise Invalid('Say who becomes the persona: --cast "NAME=assistant". Who speaks says: attune transcript cast FILE', param="cast")
@@ -104,6 +107,25 @@ def import_transcript(
         _show(script, cast, made[: limit or _SHOWN])
     click.echo(_summary(script), err=True)
     _tell(script, cast, directions, len(made), mode)
+    if not dry_run:
+        bound = str(context if mode == "pairs" else longest)
+        kept = _store(learner, file, digest_of(file, "transcript", script.form, mode, directions, bound, *cast_map), made)
+        click.echo(f"Kept for {learner.name}. To take it back: attune exchanges withdraw-import {kept.id}", err=True)
+        if as_json:
+            show_json({"id": kept.id, "persona": kept.persona, "source": kept.source, "form": kept.form, "counts": kept.counts})
+
+
+def _store(persona: Persona, file: Path, digest: str, made: list[Dialogue] | list[Chunk]) -> Import:
+    """Keep all of it or nothing; raise `Conflict` when the same was kept before."""
+    conversations = [dialogue.Dialogue(messages=one.messages, line=one.line, title=one.scene) for one in made if isinstance(one, Dialogue)]
+    with database() as engine, transaction(engine) as session:
+        if conversations:
+            kept = storage.store_dialogues(session, persona, file.name, "transcript", digest, conversations)
+        else:
+            kept = storage.store_passages(
+                session, persona, file.name, "transcript", digest, [one for one in made if isinstance(one, Chunk)]
+            )
+    return kept
 
 
 def _read(file: Path, form: Form) -> Script:
@@ -140,6 +162,6 @@ def _tell(script: Script, cast: Cast | None, directions: Directions, count: int,
     """How many were made, and of which of the persona's speeches none was; ends with exit code 6 if there are none."""
     reasons = unanswered(script, cast, directions=directions) if cast and mode == "pairs" else {}
     why = "; ".join(f"{number:,} {_REASONS[reason]}" for reason, number in reasons.items())
-    click.echo(f"{count:,} {mode}." + (f" Of the persona's speeches {why}." if why else ""), err=True)
+    click.echo(f"{count:,} {mode[:-1] if count == 1 else mode}." + (f" Of the persona's speeches {why}." if why else ""), err=True)
     if not count:
         raise Exit(_EMPTY)

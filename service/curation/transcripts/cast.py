@@ -126,6 +126,7 @@ def _most(script: Script) -> list[str]:
 def _explain_unknown(name: str, script: Script, known: list[str]) -> str:
     folded = {key(each): each for each in known}
     near = [folded[each] for each in difflib.get_close_matches(key(name), folded, n=3, cutoff=0.6)]
-    near += [each for each in known if set(key(each).split()) & set(key(name).split()) and each not in near]
+    alone = [each for each in known if len(members(each)) == 1 and each not in near]
+    near += [each for each in alone if set(key(each).split()) & set(key(name).split())]
     meant = f" Is it {' or '.join(near[:3])}?" if near else ""
     return f"Nobody in the script is called '{name}'.{meant} Those who speak, with their speeches: {describe_cast(script)}."

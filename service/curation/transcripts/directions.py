@@ -71,7 +71,13 @@ def render(text: str, directions: Directions, names: Collection[str]) -> str:
         return text
     if directions == "action":
         return re.sub(r"\[([^\]]*)\]", lambda found: act(found[1], names), text)
-    return _tidy(_DIRECTION.sub(lambda found: found["point"] or " ", text))
+    return _tidy(_DIRECTION.sub(_gap, text))
+
+
+def _gap(direction: re.Match[str]) -> str:
+    """What stands where a direction stood: a blank, or the mark that followed it, unless there is one before it."""
+    before = direction.string[max(0, direction.start() - 1) : direction.start()]
+    return " " if not direction["point"] or (before and before in ",.;:!?—–-") else direction["point"]
 
 
 def act(direction: str, names: Collection[str]) -> str:

@@ -10,6 +10,7 @@ import msgspec
 from service.curation.transcripts.breaks import read_break
 from service.curation.transcripts.names import is_name, is_shouted, key
 from service.curation.transcripts.source import Line
+from service.errors import Invalid
 
 _PAGE = re.compile(r"<(?:!doctype html|html|head|body|p|br|div|table|td|pre|b|strong|blockquote|li|dl)\b[^<>]*>", re.IGNORECASE)
 _FEWEST_TAGS = 2
@@ -33,6 +34,7 @@ _BLOCKS = _HEADINGS | {
     "hr",
     "body",
 }
+_CELLS = frozenset({"td", "th"})
 _LEFT_OUT = frozenset({"script", "style", "title", "nav", "select", "button", "noscript", "template", "svg"})
 _ITALIC = frozenset({"i", "em", "cite"})
 _BOLD = frozenset({"b", "strong", "dt"})
@@ -67,10 +69,18 @@ def charset_of(data: bytes) -> str | None:
 
 
 def lines_of_page(text: str) -> list[Line]:
-    """The page's lines as a text would have them, numbered as in the file: names in bold begin a speech, cells of a row follow a colon."""
+    """The page's lines as a text would have them, numbered as in the file: names in bold begin a speech, cells of a row follow a colon.
+
+    Raises `Invalid` when its markup cannot be read.
+    """
     reader = _Reader()
-    reader.feed(text)
-    reader.close()
+    try:
+        reader.feed(text)
+        reader.close()
+    except AssertionError:
+        # So the library says that a declaration, which begins with <![, is none.
+        line = reader.getpos()[0]
+        raise Invalid(f"The page cannot be read from line {line} on: a declaration in its markup is broken. Save it as text.") from None
     reader.end_line(blank=True)
     names = Counter(key(name) for _, pieces in reader.rows if (name := _bold_name(pieces)))
     return [Line(number, _text_of(pieces, names)) for number, pieces in reader.rows]
@@ -92,8 +102,12 @@ class _Reader(HTMLParser):
         self._cells: list[str] | None = None
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag in _CELLS:
+            self._end_cell()
+        if tag == "tr":
+            self._end_row()
         if tag in _BLOCKS:
-            self._end_block(blank=tag not in {"tr", "td", "th"})
+            self._end_block(blank=tag not in _CELLS)
         if tag == "br":
             self.end_line()
         elif tag == "hr":
@@ -111,12 +125,10 @@ class _Reader(HTMLParser):
             self._speaker = (tag, 1)
 
     def handle_endtag(self, tag: str) -> None:
-        if tag in {"td", "th"} and self._cells is not None:
-            self._cells.append("".join(piece.text for piece in self._pieces))
-            self._pieces = []
-        elif tag == "tr" and self._cells is not None:
-            self._pieces = [Piece(_row(self._cells), False, False)]
-            self._cells = None
+        if tag in _CELLS:
+            self._end_cell()
+        if tag in {"tr", "table"}:
+            self._end_row()
         if tag in _BLOCKS:
             self._end_block(blank=True)
         self._open[tag] = max(0, self._open[tag] - 1)
@@ -135,6 +147,17 @@ class _Reader(HTMLParser):
             if at:
                 self.end_line(keep=True)
             self._add(line, number=first + at)
+
+    def _end_cell(self) -> None:
+        if self._cells is not None:
+            self._cells.append("".join(piece.text for piece in self._pieces))
+            self._pieces = []
+
+    def _end_row(self) -> None:
+        if self._cells is not None:
+            self._end_cell()
+            self._pieces = [Piece(_row(self._cells), False, False)]
+            self._cells = None
 
     def _end_block(self, blank: bool) -> None:
         self.end_line(blank=blank)

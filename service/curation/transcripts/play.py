@@ -20,6 +20,9 @@ _LONGEST_HEAD = 500
 """Characters within which the name and the direction beside it end; what is said may be as long as it likes."""
 
 _BRACE = regex.compile(r"\s*\}\s*(?P<cue>\[.*\])?\s*$")
+_STYLES = ("stop", "tail", "italic", "bare")
+"""`NAME.` alone, `NAME. What is said`, `_Name._ What is said`, `NAME` alone; the first is taken where two are as frequent."""
+
 _DENSE = 2
 _INDENT = 2
 
@@ -54,7 +57,7 @@ def read_play(lines: list[Line]) -> Iterator[Event]:
     paragraphs = _paragraphs(lines)
     heads = [head for paragraph in paragraphs if (head := _head(paragraph))]
     styles = Counter(head.style for head in heads)
-    style = max(styles, key=lambda each: (styles[each], each), default="stop")
+    style = max(_STYLES, key=lambda each: styles[each])
     known = frozenset(key(member) for head in heads if head.style == style for member in members(head.name))
     return _read(paragraphs, style, known, words_of(lines), uses_parentheses(line.text for line in lines))
 

@@ -19,10 +19,14 @@ _MARKS = (
     (BOM_UTF16_BE, "utf-16"),
 )
 _DOCUMENTS = ((b"%PDF", "a PDF"), (b"PK\x03\x04", "a packed document, such as .docx or .odt"), (b"{\\rtf", "a rich text file"))
-_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f\x80-\x9f\u200b\u2060\ufeff]")
+_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f\x80-\x9f]")
+_UNSEEN = re.compile(r"[\u200b\u2060\ufeff]")
+_FEW_CONTROLS = 3
 _MOST_CONTROLS = 0.01
 _START = re.compile(r"\s*\*\*\* ?START OF (?:THE|THIS) PROJECT GUTENBERG EBOOK", re.IGNORECASE)
-_END = re.compile(r"\s*(?:\*\*\* ?END OF (?:THE|THIS) PROJECT GUTENBERG EBOOK|End of (?:the )?Project Gutenberg['’]s\b)", re.IGNORECASE)
+_END = re.compile(
+    r"\s*(?:\*\*\* ?END OF (?:THE|THIS) PROJECT GUTENBERG EBOOK|End of (?:the )?Project Gutenberg(?:['’]s| EBook)\b)", re.IGNORECASE
+)
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -50,11 +54,11 @@ def decode(data: bytes, declared: str | None = None) -> str:
             raise Invalid(f"The file is {name}, not text. Save it as plain text (UTF-8) or HTML first.")
     text = _decoded(data, declared)
     found = _CONTROLS.search(text)
-    if found and len(_CONTROLS.findall(text)) > _MOST_CONTROLS * len(text):
+    if found and len(_CONTROLS.findall(text)) > max(_FEW_CONTROLS, _MOST_CONTROLS * len(text)):
         line = text.count("\n", 0, found.start()) + 1
         raise Invalid(f"The file is not text: unreadable characters, the first in line {line}. Save it as plain text (UTF-8) first.")
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\x0c", " ")
-    return _CONTROLS.sub("", text)
+    return _UNSEEN.sub("", _CONTROLS.sub("", text))
 
 
 def lines_of(text: str) -> list[Line]:
