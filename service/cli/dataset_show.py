@@ -69,7 +69,7 @@ def show(named: str, persona: str | None, lineage: bool, as_json: bool) -> None:
     if as_json:
         show_json({**_as_dict(found), "manifest": msgspec.to_builtins(manifest), "damaged": damaged})
     else:
-        _show_markdown(_read(path / DATASHEET) or write_datasheet(facts_of(found.persona, manifest)))
+        show_markdown(_read(path / DATASHEET) or write_datasheet(facts_of(found.persona, manifest)))
     if damaged:
         click.echo(f"Not as it was frozen: {', '.join(damaged)} in {path}. Do not train on it; build it anew.", err=True)
         raise Exit(6)
@@ -88,7 +88,7 @@ def diff(older: str, newer: str, persona: str | None, as_json: bool) -> None:
     if as_json:
         show_json(difference)
     else:
-        _show_markdown(as_markdown(difference))
+        show_markdown(as_markdown(difference))
 
 
 def _show_lineage(session: Session, found: Dataset, as_json: bool) -> None:
@@ -100,7 +100,7 @@ def _show_lineage(session: Session, found: Dataset, as_json: bool) -> None:
     show_rows(columns, [tuple(row[name] for name in columns) for row in rows], "That dataset has no rows.")
 
 
-def _show_markdown(text: str) -> None:
+def show_markdown(text: str) -> None:
     """Rendered on a terminal, as it is elsewhere. Topics are named in people's words, which may hold what would steer a terminal."""
     plain = "".join(letter for letter in text if letter.isprintable() or letter == "\n")
     console = Console()
