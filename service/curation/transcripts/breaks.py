@@ -32,9 +32,13 @@ _TRANSITION = re.compile(
 _RULE = re.compile(r"[ *#~=_—–•-]+")
 _MARKDOWN = re.compile(r"#{1,6} +(\S.*)")
 _CAST = re.compile(
-    r"(?:the )?(?:(?:list of )?(?:persons|characters|people)|dramatis person(?:ae|æ)|cast(?: list)?)(?: (?:of|in) .*| represented)?[.:]*",
+    r"(?:The )?(?:(?:List of )?(?:Persons|Characters|People)"
+    r"(?: (?:of|in) (?:the |this )?(?:play|drama|comedy|tragedy|piece|story|film|episode))?"
+    r"|Dramatis Person(?:ae|æ)|Cast(?: List| of Characters)?)(?: Represented)?",
     re.IGNORECASE,
 )
+_CAST_WITHIN = 500
+"""Lines from the beginning in which a list of characters is looked for."""
 
 
 class Break(msgspec.Struct, frozen=True):
@@ -72,7 +76,9 @@ def is_place(text: str) -> bool:
 
 def without_cast(lines: list[Line]) -> list[Line]:
     """The lines without the list of characters: it goes on to the first act or scene, or where that is far, for one paragraph."""
-    head = next((at for at, line in enumerate(lines) if len(line.text) <= _LONGEST and _CAST.fullmatch(_bare(line.text))), None)
+    head = next(
+        (at for at, line in enumerate(lines[:_CAST_WITHIN]) if _heads_cast(line) and (at == 0 or not lines[at - 1].text.strip())), None
+    )
     if head is None:
         return lines
     for at in range(head + 1, min(len(lines), head + _LONGEST_CAST)):
@@ -84,6 +90,11 @@ def without_cast(lines: list[Line]) -> list[Line]:
     while end < len(lines) and lines[end].text.strip():
         end += 1
     return lines[:head] + lines[end:]
+
+
+def _heads_cast(line: Line) -> bool:
+    title = _bare(line.text) if len(line.text) <= _LONGEST else ""
+    return title[:1].isupper() and _CAST.fullmatch(title) is not None
 
 
 def _bare(text: str) -> str:

@@ -67,7 +67,8 @@ def _read(paragraphs: list[list[Line]], style: str, known: Set[str], words: Set[
     for paragraph in paragraphs:
         first, text = paragraph[0], "\n".join(line.text for line in paragraph)
         set_in = all(line.indent >= _INDENT for line in paragraph)
-        if found := _break(paragraph):
+        found = _break(paragraph)
+        if found and not (found.rank == "pause" and speaking and not spoken):  # a dash below a name is what is said there
             yield found
             speaking = False
         elif (head := _head(paragraph)) and _accepts(head, style, known):

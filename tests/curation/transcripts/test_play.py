@@ -148,3 +148,15 @@ def test_a_list_of_characters_says_nothing(spoken):
     """The persons of the play are no speeches, wherever names on lines of their own are."""
     text = "_The Persons of the Play_\n\n  ANNA.\n  (_a gardener_)\n\n  BEN.\n\nTHE FIRST ACT\n\nANNA.\n\nOne.\n\nBEN.\n\nTwo.\n"
     assert spoken(text) == [("ANNA", "One."), ("BEN", "Two.")]
+
+
+def test_people_who_are_spoken_of_are_no_list(spoken):
+    """`People of Rome, hear me` is said, and so is a line that says Cast within a paragraph."""
+    text = "ANNA.\n\nPeople of Rome\n\nhear me.\n\nBEN.\n\nWho is in the\nCast\nthen?\n\nANNA.\n\nYou.\n"
+    assert spoken(text) == [("ANNA", "People of Rome\n\nhear me."), ("BEN", "Who is in the Cast then?"), ("ANNA", "You.")]
+
+
+def test_a_dash_below_a_name_is_no_break(read):
+    """Somebody is silent, and the scene goes on."""
+    script = read("ANNA.\n\nOne.\n\nBEN.\n\n----\n\nANNA.\n\nTwo.\n")
+    assert [len(scene.speeches) for scene in script.scenes] == [3]
