@@ -12,6 +12,7 @@ AttuneError
 ├── RateLimited         too much in too short a time          429        exit 5
 ├── Unavailable         storage or service cannot answer now  503        exit 5
 ├── ProviderError       no provider could answer              502        exit 5
+├── CurationError       a dataset could not be made                      exit 1
 ├── TrainingError       a training run failed                            exit 1
 ├── HostingError        a version could not be made servable             exit 1
 └── ScoringError        candidate and champion could not be compared     exit 1
@@ -129,6 +130,12 @@ class ProviderError(AttuneError):
     code = "provider_failed"
     status = 502
     exit_code = 5
+
+
+class CurationError(AttuneError):
+    """Written into a receipt: no dataset was made, for example because personal data could not be looked for."""
+
+    code = "curation_failed"
 
 
 class TrainingError(AttuneError):
