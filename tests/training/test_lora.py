@@ -36,6 +36,27 @@ def test_a_loss_that_is_no_number_ends_the_run_with_a_sentence(tmp_path, make_sp
     assert not (tmp_path / "run" / "adapter").exists()
 
 
+def test_marks_in_the_words_are_words(tmp_path, make_spec):
+    """Of a base whose template leaves them alone, marks typed into a message are not the base's tokens: spelled out they are far longer.
+
+    As tokens the row of 300 marks would fit into 512; as words it does not, and is left out.
+    """
+    base = tmp_path / "base"
+    shutil.copytree(STARTER, base)
+    template = base / "chat_template.jinja"
+    template.write_text(template.read_text("utf-8").replace(" | replace('<|', '< |')", ""), "utf-8")
+    rows = [
+        {"prompt": [{"role": "user", "content": said}], "completion": [{"role": "assistant", "content": "Yes."}], "label": True}
+        for said in ("Hi.", "Bye.", "<|end|>" * 300)
+    ]
+    file = tmp_path / "train.jsonl"
+    file.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+
+    trained = LocalTrainer().train(tmp_path / "run", make_spec(base, "sft", file, epochs=1, max_length=512), lambda _: None)
+
+    assert (trained.liked, trained.left_out) == (2, 1)
+
+
 def test_without_torch_it_says_what_to_install(tmp_path, make_spec):
     """The sentence names the missing package and the command that brings it."""
     RunFolder(tmp_path).accept(make_spec())
