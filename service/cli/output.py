@@ -59,10 +59,10 @@ def show_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]], empty: str)
         return
     table = Table(*columns, box=None, header_style="bold", pad_edge=False)
     for row in rows:
-        table.add_row(*(Text(_on_one_line(cell)) for cell in row))
+        table.add_row(*(Text(on_one_line(cell)) for cell in row))
     Console().print(table)
 
 
-def _on_one_line(cell: Any) -> str:
+def on_one_line(cell: Any) -> str:
     """A cell as a terminal may show it: people's words may hold what would steer it."""
     return "" if cell is None else "".join(character if character.isprintable() else " " for character in str(cell))

@@ -1,22 +1,25 @@
 """What waits for the owner, as rows: filed by a build, decided by the owner, heeded by the next build."""
 
-from collections.abc import Collection, Sequence
+import math
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Select, delete, update
+from sqlalchemy import ColumnElement, delete, update
 from sqlalchemy import select as select_columns
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col, func, select
 
-from service.curation.quarantine import PEOPLE_KINDS, UNLIKELY, Decided, Finding
+from service.curation.quarantine import BURST, CROWD, NEW_PERSON, PEOPLE_KINDS, SWEEP, UNLIKELY, Decided, Finding
 from service.db.tables import Exchange, Person, Rating, Review, now
 from service.errors import Invalid, NotFound
 
-KINDS = (*PEOPLE_KINDS, UNLIKELY)
+KINDS = (SWEEP, BURST, CROWD, UNLIKELY, NEW_PERSON)
 """Every kind, in the order in which the owner is asked."""
 
 _INSERT: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 _ROWS_AT_ONCE = 5_000
+_ID = 32
+_SHORTEST_NAME = 4
 
 
 def file_findings(session: Session, persona: str, findings: Sequence[Finding], kinds: Collection[str] = KINDS) -> None:
@@ -24,7 +27,7 @@ def file_findings(session: Session, persona: str, findings: Sequence[Finding], k
 
     What the owner decided stays as it is.
     """
-    found = {(finding.kind, finding.subject): dict(finding.detail) for finding in findings}
+    found = {(finding.kind, finding.subject): _numbers(finding.detail) for finding in findings}
     columns = (col(Review.id), col(Review.kind), col(Review.subject), col(Review.detail), col(Review.approved))
     query = select_columns(*columns).where(col(Review.persona) == persona, col(Review.kind).in_(kinds))
     known = list(session.execute(query))
@@ -41,24 +44,25 @@ def file_findings(session: Session, persona: str, findings: Sequence[Finding], k
         session.execute(changed, rows)
 
 
-def decide_review(session: Session, review_id: str, approve: bool | None) -> Review:
-    """Approve or refuse what a review is about, or with None leave it open again; raise `NotFound` when there is no such review.
+def decide_review(session: Session, name: str, approve: bool | None) -> Review:
+    """Approve or refuse what the review of this name is about, or with None leave it open again; errors as `find_review`.
 
     A person is approved or refused as a whole: in every review that is about them, whatever the persona and the kind. An approved one's
     ratings neither wait nor are capped; nothing of a refused one is learned. To undo a decision, decide otherwise.
     """
-    review = find_review(session, review_id)
-    same = [col(Review.id) == review.id]
-    if review.kind in PEOPLE_KINDS:
-        same = [col(Review.subject) == review.subject, col(Review.kind).in_(PEOPLE_KINDS)]
-        person = session.get(Person, review.subject)
-        if person is not None:
-            person.approved_at = (person.approved_at or now()) if approve is True else None
-            person.quarantined_at = (person.quarantined_at or now()) if approve is False else None
-            session.add(person)
-    session.execute(update(Review).where(*same).values(approved=approve, decided_at=None if approve is None else now()))
+    review = find_review(session, name)
+    _decide(session, [review.subject], review.kind, approve, col(Review.id) == review.id)
     session.refresh(review)
     return review
+
+
+def decide_all(session: Session, kind: str, approve: bool, persona: str | None = None) -> int:
+    """Approve or refuse everything that waits under this kind; return how many that were."""
+    open_ones = (col(Review.kind) == kind, col(Review.approved).is_(None), *_of(persona))
+    subjects = list(session.exec(select(Review.subject).where(*open_ones)))
+    for start in range(0, len(subjects), _ROWS_AT_ONCE):
+        _decide(session, subjects[start : start + _ROWS_AT_ONCE], kind, approve, *open_ones)
+    return len(subjects)
 
 
 def find_review(session: Session, name: str) -> Review:
@@ -66,28 +70,23 @@ def find_review(session: Session, name: str) -> Review:
 
     Ids are told apart by their ends: they begin with the moment, which is one for all that a build files.
     """
-    ending = func.substr(col(Review.id), 33 - len(name)) == name
-    found = list(session.exec(select(Review).where(ending).limit(2))) if 4 <= len(name) <= 32 else []
-    if not found:
-        raise NotFound(f"There is no review '{name[:32]}'. List them: attune review list --all", code="review_not_found")
+    found: list[Review] = []
+    if _SHORTEST_NAME <= len(name) <= _ID:
+        named = col(Review.id) == name if len(name) == _ID else func.substr(col(Review.id), _ID + 1 - len(name)) == name
+        found = list(session.exec(select(Review).where(named).limit(2)))
     if len(found) > 1:
         raise Invalid(f"Several reviews end in '{name}'. Give more of the id: attune review list --json", code="review_ambiguous")
+    if not found:
+        raise NotFound(f"There is no review '{name[:_ID]}'. List them: attune review list --all", code="review_not_found")
     return found[0]
 
 
-def open_count(session: Session, persona: str | None = None) -> int:
-    """How many reviews wait, of one persona or of all."""
-    return int(session.exec(_of(persona, select(func.count()).select_from(Review), decided=False)).one())
-
-
-def list_reviews(
-    session: Session, persona: str | None = None, *, decided: bool = False, kind: str | None = None, limit: int | None = None
-) -> list[Review]:
+def list_reviews(session: Session, persona: str | None = None, *, kind: str | None = None, decided: bool = False) -> list[Review]:
     """The reviews that wait, with `decided` also those that were decided; by kind in the order of `KINDS`, then in the order of filing."""
-    query = _of(persona, select(Review), decided=decided).order_by(col(Review.id))
-    found = list(session.exec(query.where(Review.kind == kind) if kind else query))
+    conditions = [*_of(persona), *([] if decided else [col(Review.approved).is_(None)]), *([col(Review.kind) == kind] if kind else [])]
+    found = session.exec(select(Review).where(*conditions).order_by(col(Review.id)))
     place = {name: number for number, name in enumerate(KINDS)}
-    return sorted(found, key=lambda review: place.get(review.kind, len(place)))[:limit]
+    return sorted(found, key=lambda review: place.get(review.kind, len(place)))
 
 
 def decided_people(session: Session) -> Decided:
@@ -124,6 +123,21 @@ def said(session: Session, review: Review, limit: int = 5) -> list[tuple[Exchang
     return [(exchange, rating) for exchange, rating in session.exec(query)]
 
 
-def _of(persona: str | None, query: Any, *, decided: bool) -> Any:
-    narrowed: Select[Any] = query if decided else query.where(col(Review.approved).is_(None))
-    return narrowed if persona is None else narrowed.where(col(Review.persona) == persona)
+def _numbers(detail: Mapping[str, float]) -> dict[str, float]:
+    """Without what JSON cannot say: PostgreSQL keeps no infinity."""
+    return {name: number for name, number in detail.items() if math.isfinite(number)}
+
+
+def _of(persona: str | None) -> list[ColumnElement[bool]]:
+    return [] if persona is None else [col(Review.persona) == persona]
+
+
+def _decide(session: Session, subjects: Sequence[str], kind: str, approve: bool | None, *which: ColumnElement[bool]) -> None:
+    """Decide on these subjects: on people in all their reviews, on samples in those that fit `which`."""
+    moment = now()
+    about = (*which, col(Review.subject).in_(subjects))
+    if kind in PEOPLE_KINDS:
+        about = (col(Review.subject).in_(subjects), col(Review.kind).in_(PEOPLE_KINDS))
+        decided = {"approved_at": moment if approve is True else None, "quarantined_at": moment if approve is False else None}
+        session.execute(update(Person).where(col(Person.id).in_(subjects)).values(**decided))
+    session.execute(update(Review).where(*about).values(approved=approve, decided_at=None if approve is None else moment))

@@ -10,7 +10,7 @@ from service.cli.app import run
 from tests.cli.conftest import Shell
 from tests.processes import ROOT
 
-_COMMANDS = ["up", "serve", "worker", "nightly", "persona", "exchanges", "model", "keys", "db", "openapi", "version"]
+_COMMANDS = ["up", "serve", "worker", "nightly", "persona", "exchanges", "review", "model", "keys", "db", "openapi", "version"]
 
 
 def test_help_lists_every_command_and_stays_light() -> None:
