@@ -24,6 +24,7 @@ Judged = Literal["rated", "liked"]
 
 _JUDGED: dict[Judged, set[bool | None]] = {"rated": {True, False}, "liked": {True}}
 _ROWS_AT_ONCE = 1_000
+_RATED_AT_ONCE = 200
 _COLUMNS = ("conversation", "message", "reply", "rating", "correction", "comment", "reasons")
 _WORDS = {True: "up", False: "down"}
 
@@ -43,12 +44,13 @@ def told_dialogues(session: Session, persona: str | None = None, *, only: Judged
     first of them only. A reply is judged as the larger side of people judged it; a tie is no judgement. Quarantined people have no word,
     and conversations of theirs, which those of withdrawn imports are, stay here.
     """
-    for exchanges in _conversations(session, persona):
-        judgements = _judgements(session, [row.id for row in exchanges])
-        for dialogue in _paths(exchanges, judgements):
-            labels = {each.label for each in (*dialogue.earlier, dialogue.last)}
-            if only is None or labels & _JUDGED[only]:
-                yield Told(exchanges[0].conversation_id, exchanges[0].persona, dialogue)
+    for conversations in _many(_conversations(session, persona)):
+        judgements = _judgements(session, [row.id for exchanges in conversations for row in exchanges])
+        for exchanges in conversations:
+            for dialogue in _paths(exchanges, judgements):
+                labels = {each.label for each in (*dialogue.earlier, dialogue.last)}
+                if only is None or labels & _JUDGED[only]:
+                    yield Told(exchanges[0].conversation_id, exchanges[0].persona, dialogue)
 
 
 def lines_of(told: Iterable[Told], form: Format) -> Iterator[str]:
@@ -84,6 +86,18 @@ def _conversations(session: Session, persona: str | None) -> Iterator[list[Row[A
     found = session.execute(query.where(col(Exchange.persona) == persona) if persona else query)
     for _, rows in groupby(found, key=lambda row: row.conversation_id):
         yield list(rows)
+
+
+def _many(conversations: Iterable[list[Row[Any]]]) -> Iterator[list[list[Row[Any]]]]:
+    """The conversations in groups whose ratings are read at once."""
+    group: list[list[Row[Any]]] = []
+    for exchanges in conversations:
+        group.append(exchanges)
+        if sum(map(len, group)) >= _RATED_AT_ONCE:
+            yield group
+            group = []
+    if group:
+        yield group
 
 
 def _judgements(session: Session, exchange_ids: Sequence[str]) -> dict[str, Judgement]:
