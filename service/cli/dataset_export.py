@@ -1,9 +1,5 @@
 """`attune dataset export`: a frozen dataset in the form that another trainer reads."""
 
-import os
-import sys
-from collections.abc import Iterator
-from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -12,11 +8,11 @@ import rich_click as click
 from click.exceptions import Exit
 
 from service.cli.dataset_show import of_persona
+from service.cli.lines import print_lines, write_lines
 from service.cli.output import database, settings
 from service.curation.formats.catalog import FORMATS, as_line, export, remark
 from service.curation.library import dataset_folder, find_dataset
 from service.db.engine import reading
-from service.errors import Conflict
 
 _FORMS = "\n\n".join(f"{name}: {form.about}." for name, form in FORMATS.items())
 
@@ -43,36 +39,9 @@ def export_frozen(named: str, name: str, split: Any, out: Path | None, force: bo
         raise Exit(6)
     lines = (f"{as_line(row)}\n" for row in chain([first], rows))
     if out is None:
-        _print(lines)
+        print_lines(lines)
     else:
-        count = _write(out, lines, force)
+        count = write_lines(out, lines, force=force)
         click.echo(f"wrote {out}: {count:,} {'row' if count == 1 else 'rows'} as {name}", err=True)
     for sentence in remark(path, name, split):
         click.echo(f"note: {sentence}", err=True)
-
-
-def _print(lines: Iterator[str]) -> None:
-    try:
-        sys.stdout.writelines(lines)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # Whoever reads has enough, such as head. Python would complain again when it closes the pipe.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _write(out: Path, lines: Iterator[str], force: bool) -> int:
-    """Write the file whole or not at all; return how many lines it has."""
-    if out.exists() and not force:
-        raise Conflict(f"{out} is there already. Choose another name, or replace it: --force")
-    partial = out.with_name(f"{out.name}.partial")
-    count = 0
-    try:
-        with partial.open("w", encoding="ascii", newline="\n") as file:
-            for line in lines:
-                file.write(line)
-                count += 1
-        partial.replace(out)
-    finally:
-        with suppress(OSError):
-            partial.unlink()
-    return count
