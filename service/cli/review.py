@@ -15,6 +15,7 @@ from service.errors import Invalid
 from service.personas.shelf import read_personas
 
 _NOTHING = "Nothing waits for you."
+_HOW = "Decide: attune review approve ID, attune review refuse ID, or one by one: attune review PERSONA"
 _of_persona = click.option("--persona", help="Only of this persona.")
 _of_kind = click.option("--kind", type=click.Choice(KINDS), help="Everything that waits under this reason.")
 
@@ -69,6 +70,8 @@ def list_all(persona: str | None, kind: str | None, decided: bool, limit: int, a
         show_json([card.document() for card in cards])
         return
     show_rows(("id", "persona", "kind", "why", "about", "state"), [_row(card) for card in cards], _NOTHING)
+    if any(each.approved is None for each in found):
+        click.echo(_HOW, err=True)
     if len(found) > limit:
         click.echo(f"And {len(found) - limit} more: --limit {len(found)}, or --kind for one reason.", err=True)
 

@@ -22,6 +22,7 @@ from tests.cli.conftest import Ended, Shell
 from tests.processes import ROOT
 
 _QUESTION = "[q] quit "
+_HOW = "Decide: attune review approve ID, attune review refuse ID, or one by one: attune review PERSONA"
 
 
 class _Here(Shell):
@@ -99,7 +100,7 @@ def _heeded(attune: Shell) -> tuple[int, int, int, int]:
 def test_what_waits_is_listed_with_its_reason(held: Shell) -> None:
     """The most telling first, with numbers, who it is about, and for a sample what was said; by persona and by kind."""
     listed = held("review", "list")
-    assert (listed.code, listed.err) == (0, "")
+    assert (listed.code, listed.err) == (0, f"{_HOW}\n")
     lines = listed.out.splitlines()
     assert len(lines) == 5
     assert "one person gave a great part of all likes or all dislikes (40 ratings, 80%)" in lines[1]
@@ -110,7 +111,7 @@ def test_what_waits_is_listed_with_its_reason(held: Shell) -> None:
     assert "(1 rating)" in lines[4]
     assert "\x1b" not in listed.out
     assert _listed(held, "--persona", "friend", "--kind", "burst") == [("friend", "burst", "waits")]
-    assert held("review", "list", "--limit", "1").err == "And 3 more: --limit 4, or --kind for one reason.\n"
+    assert held("review", "list", "--limit", "1").err == f"{_HOW}\nAnd 3 more: --limit 4, or --kind for one reason.\n"
 
 
 def test_nothing_waits(here: Shell) -> None:
