@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import pytest
 from sqlalchemy import Engine
 
+from service.cli.app import run
 from service.db.engine import open_engine
 from service.db.migration import upgrade
 from tests.processes import ROOT, environment
@@ -84,3 +85,25 @@ class Shell:
 def attune(tmp_path: Path) -> Shell:
     """The command line in an empty home."""
     return Shell(tmp_path)
+
+
+class _Here(Shell):
+    """Runs commands in this process: the same words, without the second it takes to start another."""
+
+    def __init__(self, attune: Shell, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+        self.folder, self.home, self.personas = attune.folder, attune.home, attune.personas
+        self._capsys = capsys
+        for name, value in self.environment.items():
+            monkeypatch.setenv(name, value)
+
+    def __call__(self, *arguments: str, **_settings: str) -> Ended:
+        self._capsys.readouterr()
+        code = run(arguments)
+        said = self._capsys.readouterr()
+        return Ended(code, said.out, said.err)
+
+
+@pytest.fixture
+def here(attune: Shell, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Shell:
+    """The command line in an empty home, in this process."""
+    return _Here(attune, monkeypatch, capsys)

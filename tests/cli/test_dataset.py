@@ -32,9 +32,9 @@ class Told(NamedTuple):
 
 
 @pytest.fixture
-def told(attune: Shell) -> Told:
+def told(here: Shell) -> Told:
     """Two exchanges, one liked and one disliked; yesterday the first was learned from, today both, with a pair and a held-out row."""
-    with attune.database() as engine, transaction(engine) as session:
+    with here.database() as engine, transaction(engine) as session:
         person = Person(id="ann", external="someone")
         session.add_all([person, Prompt(fingerprint="f", persona="friend", text="You are Friend.")])
         session.flush()
@@ -92,23 +92,23 @@ def told(attune: Shell) -> Told:
         ]
         frozen = []
         for train, holdout in nights:
-            done = freeze(attune.home / "artifacts" / "datasets", train, holdout, {"drops": {"dictated": 3}})
+            done = freeze(here.home / "artifacts" / "datasets", train, holdout, {"drops": {"dictated": 3}})
             dataset = Dataset(persona="friend", hash=done.hash, counts=done.counts)
             session.add(dataset)
             session.flush()
             session.add_all(lineage_rows(dataset.id, train, holdout))
             session.flush()
             frozen.append(done)
-    return Told(attune, ids[0], ids[1], frozen[0], frozen[1])
+    return Told(here, ids[0], ids[1], frozen[0], frozen[1])
 
 
-def test_no_dataset_yet_is_said(attune: Shell) -> None:
+def test_no_dataset_yet_is_said(here: Shell) -> None:
     """An empty list is `[]` for programs and a hint for people; whoever asks for one gets exit code 3 and the way to it."""
-    assert attune("dataset", "list", "--json").document == []
-    hint = attune("dataset", "list")
+    assert here("dataset", "list", "--json").document == []
+    hint = here("dataset", "list")
     assert (hint.code, hint.out) == (0, "") and "A night makes one: attune nightly" in hint.err
-    assert attune("dataset", "list", "--persona", "ghost").code == 3
-    shown = attune("dataset", "show", "--persona", "friend")
+    assert here("dataset", "list", "--persona", "ghost").code == 3
+    shown = here("dataset", "show", "--persona", "friend")
     assert shown.code == 3 and "no dataset of friend yet" in shown.err
 
 

@@ -13,38 +13,15 @@ from sqlmodel import col
 from sqlmodel import select as choose
 
 from service import registry
-from service.cli.app import run
 from service.curation.quarantine import Finding
 from service.curation.reviews import decided_people, decided_samples, file_findings
 from service.db.engine import reading, transaction
 from service.db.tables import Conversation, Exchange, ExchangeState, Person, Prompt, Rating, Review, Thumb
-from tests.cli.conftest import Ended, Shell
+from tests.cli.conftest import Shell
 from tests.processes import ROOT
 
 _QUESTION = "[q] quit "
 _HOW = "Decide: attune review approve ID, attune review refuse ID, or one by one: attune review PERSONA"
-
-
-class _Here(Shell):
-    """Runs commands in this process: the same words, without the second it takes to start another."""
-
-    def __init__(self, attune: Shell, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-        self.folder, self.home, self.personas = attune.folder, attune.home, attune.personas
-        self._capsys = capsys
-        for name, value in self.environment.items():
-            monkeypatch.setenv(name, value)
-
-    def __call__(self, *arguments: str, **_settings: str) -> Ended:
-        self._capsys.readouterr()
-        code = run(arguments)
-        said = self._capsys.readouterr()
-        return Ended(code, said.out, said.err)
-
-
-@pytest.fixture
-def here(attune: Shell, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Shell:
-    """An empty home."""
-    return _Here(attune, monkeypatch, capsys)
 
 
 @pytest.fixture
