@@ -1,6 +1,5 @@
 """Trains the starter model from nothing: a plain loop over rows of similar length, loss on the replies only."""
 
-import math
 import os
 import random
 import shutil
@@ -11,18 +10,23 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import Linear
 from torch.nn.functional import cross_entropy
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from service.starter.corpus import Block, Words
+from service.starter.corpus import Block, Reply, Words
 from service.starter.enlarge import Prompts, enlarge
 from service.starter.tokenizer import END, LONGEST, PAD, SPECIAL, Row, encode
 
 PEAK_RATE = 2e-3
 FLOOR = 0.05  # share of the peak rate that is left at the end
-WARM_UP = 0.04  # share of the training
+WARM_UP = 60  # steps
+DECAY = 0.35  # share of the training
 WEIGHT_DECAY = 0.3  # strong: the corpus is small and is read many times
 BLANKED = 0.07  # share of the words that the model must do without, so that it does not lean on any single one
+FIRST_TOKENS, FIRST_WEIGHT = 3, 4.0  # so many tokens at the start of a reply weigh so much more than the others
+KIND_WEIGHT = 0.5
+MOST_KINDS = 64
 BATCH_TOKENS = 4096
 HELD_OUT = 0.03  # share of the blocks that are never trained on
 SORTED_TOGETHER = 600  # rows looked at together when rows of similar length are put side by side
@@ -110,13 +114,23 @@ def make_batches(rows: list[Row], chance: random.Random) -> list[list[Row]]:
     return batches
 
 
+def number_kinds(blocks: list[Block]) -> dict[str, int]:
+    """The number of the kind for every reply that fits all messages of a kind, in the order in which the kinds come."""
+    kinds: dict[tuple[Reply, ...], int] = {}
+    for block in blocks:
+        if block.general:
+            kinds.setdefault(block.general, len(kinds))
+    return {reply.text: number for replies, number in kinds.items() for reply in replies}
+
+
 def endless_batches(blocks: list[Block], words: Words, prompts: Prompts, tokenizer: object, seed: int) -> Iterator[list[Row]]:
     """Round after round through the corpus, each with other fillers, neighbours and system prompts."""
     chance = random.Random(seed)
+    kinds = number_kinds(blocks)
     while True:
         sessions = list(enlarge(blocks, words, prompts, chance.getrandbits(32)))
         chance.shuffle(sessions)
-        yield from make_batches(encode(sessions, tokenizer), chance)
+        yield from make_batches(encode(sessions, tokenizer, kinds), chance)
 
 
 def blank(tokens: Tensor) -> Tensor:
@@ -125,25 +139,48 @@ def blank(tokens: Tensor) -> Tensor:
     return tokens.masked_fill(hit, 0)
 
 
-def loss_of(model: LlamaForCausalLM, batch: list[Row], autocast: bool, body: Callable[..., Any] | None = None) -> Tensor:
-    """Mean loss on the learned tokens, the head asked only where a reply is; with a body it is a training step, with blanks."""
+def tensors_of(batch: list[Row]) -> tuple[Tensor, Tensor, Tensor]:
+    """Tokens, whether they are learned, and the numbers of the kinds; rows filled up to the longest.
+
+    Padding stands on the right, where a causal model never looks back from a learned token: no mask is needed.
+    """
     longest = max(len(row.tokens) for row in batch)
-    # Padding stands on the right, where a causal model never looks back from a learned token: no mask is needed.
     tokens = torch.tensor([row.tokens + [0] * (longest - len(row.tokens)) for row in batch])
-    learned = torch.tensor([row.learned + [False] * (longest - len(row.tokens)) for row in batch])[:, 1:]
+    learned = torch.tensor([row.learned + [False] * (longest - len(row.tokens)) for row in batch])
+    kinds = torch.tensor([row.kinds + [-1] * (longest - len(row.tokens)) for row in batch])
+    return tokens, learned, kinds
+
+
+def loss_of(model: LlamaForCausalLM, batch: list[Row], autocast: bool) -> Tensor:
+    """Mean loss on the learned tokens, the head asked only where a reply is."""
+    tokens, learned, _ = tensors_of(batch)
     with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
-        if body is None:
-            hidden = model.model(input_ids=tokens, use_cache=False).last_hidden_state
-        else:
-            hidden = body(input_ids=blank(tokens), use_cache=False).last_hidden_state
-        logits = model.lm_head(hidden[:, :-1][learned])
-    return cross_entropy(logits.float(), tokens[:, 1:][learned])
+        hidden = model.model(input_ids=tokens, use_cache=False).last_hidden_state
+        logits = model.lm_head(hidden[:, :-1][learned[:, 1:]])
+    return cross_entropy(logits.float(), tokens[:, 1:][learned[:, 1:]])
 
 
-def make_optimizers(model: LlamaForCausalLM) -> list[torch.optim.Optimizer]:
+def training_loss(model: LlamaForCausalLM, listener: Linear, batch: list[Row], autocast: bool, body: Callable[..., Any]) -> Tensor:
+    """The loss of a training step, with blanks: the first words of a reply count more, and the kind of the message is to be told too.
+
+    Both lead the model to listen to the message: without them it first learns which replies there are, and long after that which fits.
+    """
+    tokens, learned, kinds = tensors_of(batch)
+    first = learned & ~torch.roll(learned, FIRST_TOKENS, dims=1)
+    with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+        hidden = body(input_ids=blank(tokens), use_cache=False).last_hidden_state
+        logits = model.lm_head(hidden[:, :-1][learned[:, 1:]])
+        told = listener(hidden[kinds >= 0])
+    weights = torch.where(first[:, 1:][learned[:, 1:]], FIRST_WEIGHT, 1.0)
+    losses = cross_entropy(logits.float(), tokens[:, 1:][learned[:, 1:]], reduction="none")
+    spoken = (weights * losses).sum() / weights.sum()
+    return spoken + KIND_WEIGHT * cross_entropy(told.float(), kinds[kinds >= 0]) if len(told) else spoken
+
+
+def make_optimizers(model: LlamaForCausalLM, listener: Linear) -> list[torch.optim.Optimizer]:
     """Muon (Jordan et al. 2024) for the matrices of the layers, which learn in fewer steps with it; AdamW for embeddings and norms."""
     layers = [weight for weight in model.model.layers.parameters() if weight.dim() == 2]
-    embeddings = [model.model.embed_tokens.weight]
+    embeddings = [model.model.embed_tokens.weight, *listener.parameters()]
     vectors = [weight for weight in model.parameters() if weight.dim() == 1]
     groups = [{"params": embeddings, "weight_decay": WEIGHT_DECAY}, {"params": vectors, "weight_decay": 0.0}]
     return [
@@ -152,12 +189,11 @@ def make_optimizers(model: LlamaForCausalLM) -> list[torch.optim.Optimizer]:
     ]
 
 
-def rate_at(share: float) -> float:
-    """Learning rate: up in a line, then down along a cosine."""
-    if share < WARM_UP:
-        return PEAK_RATE * max(share / WARM_UP, 0.01)
-    fall = (share - WARM_UP) / (1 - WARM_UP)
-    return PEAK_RATE * (FLOOR + (1 - FLOOR) * 0.5 * (1 + math.cos(math.pi * fall)))
+def rate_at(step: int, share: float) -> float:
+    """Learning rate: up in a line, level, and down in a line to a twentieth (warm-up, stable, decay; Hu et al. 2024)."""
+    rise = min(1.0, (step + 1) / WARM_UP)
+    fall = max(FLOOR, (1 - share) / DECAY) if share > 1 - DECAY else 1.0
+    return PEAK_RATE * rise * fall
 
 
 def measure(model: LlamaForCausalLM, rows: list[Row], autocast: bool) -> float:
@@ -180,20 +216,21 @@ def train(
     """Runs the loop until the limit; bf16 where the processor has it (twice as fast as float32 there)."""
     autocast = torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()
     body = compile_body(model) if limit.is_long else model.model
-    optimizers = make_optimizers(model)
+    listener = Linear(model.config.hidden_size, MOST_KINDS)  # only for the training: it is thrown away afterwards
+    optimizers = make_optimizers(model, listener)
     started = time.monotonic()
     step, tokens, share = 0, 0, 0.0
     while True:
         for optimizer in optimizers:
             for group in optimizer.param_groups:
-                group["lr"] = rate_at(share)
+                group["lr"] = rate_at(step, share)
         batch = next(batches)
-        loss = loss_of(model, batch, autocast, body)
+        loss = training_loss(model, listener, batch, autocast, body)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         for optimizer in optimizers:
             optimizer.step()
-        model.zero_grad(set_to_none=True)
+            optimizer.zero_grad(set_to_none=True)
         step += 1
         tokens += sum(len(row.tokens) for row in batch)
         seconds = time.monotonic() - started
