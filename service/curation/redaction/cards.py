@@ -8,7 +8,7 @@ from stdnum import iban, luhn, numdb
 
 from service.curation.redaction.kinds import Span
 from service.curation.redaction.numbers import numbers_from, runs_of
-from service.curation.redaction.reading import Reading
+from service.curation.redaction.reading import LETTER, Reading
 
 # Issuers' prefixes and lengths: ISO/IEC 7812, as the networks publish them.
 _ISSUERS = re.compile(
@@ -17,7 +17,7 @@ _ISSUERS = re.compile(
     r"|3[47][0-9]{13}"  # American Express
     r"|(?:6011|64[4-9][0-9]|65[0-9]{2})[0-9]{12,15}"  # Discover
     r"|3(?:0[0-5]|095|6[0-9]|[89][0-9])[0-9]{11,16}"  # Diners Club
-    r"|35(?:2[89]|[3-8][0-9])[0-9]{12,15}"  # JCB
+    r"|35[0-9]{14,17}"  # JCB
     r"|62[0-9]{14,17}"  # UnionPay
     r"|220[0-4][0-9]{12,15}"  # Mir
     r"|(?:5018|5020|5038|5893|6304|6759|676[1-3])[0-9]{8,15}"  # Maestro
@@ -26,29 +26,32 @@ _ISSUERS = re.compile(
 _CODE = re.compile(
     r"(?<!\w)(?:cvv2?|cvc2?|cv2|card security code|card verification)(?: (?:number|code))?(?: is|:| =|=)? {0,2}([0-9]{3,4})(?!\w)"
 )
-_FEWEST = 12
-_IBAN = re.compile(r"(?<![^\W_])[A-Za-z]{2}[0-9]{2}(?=[ \-]?[A-Za-z0-9]{4})")
+_WRITTEN = re.compile(r"[0-9]+(?:[ \-][0-9]+)*")
+_FEWEST, _MOST = 12, 19
+_IBAN = re.compile(rf"(?<![{LETTER}])[A-Za-z]{{2}}[0-9]{{2}}(?=[ \-]?[A-Za-z0-9]{{4}})")
 _LONGEST_IBAN = 34
 
 
 def find_cards(reading: Reading) -> Iterator[Span]:
     """Card numbers that an issuer could have given and whose check digit (Luhn) is right, and security codes that are named so."""
-    for groups in runs_of(reading):
+    for groups in runs_of(reading) if reading.number else ():
         place = 0
         while place < len(groups):
-            for number in numbers_from(reading, groups, place, _FEWEST):
-                if _ISSUERS.fullmatch(number.digits) and luhn.is_valid(number.digits):
+            for number in numbers_from(reading, groups, place, _FEWEST, _MOST):
+                if _ISSUERS.fullmatch(number.digits) and _WRITTEN.fullmatch(number.written) and luhn.is_valid(number.digits):
                     yield Span(number.start, number.end, "card")
                     place = number.last
                     break
             place += 1
-    if "cv" in reading.lower or "card " in reading.lower:
+    if reading.digits and ("cv" in reading.lower or "card " in reading.lower):
         for code in _CODE.finditer(reading.lower):
             yield Span(*code.span(1), "card")
 
 
 def find_ibans(reading: Reading) -> Iterator[Span]:
     """International bank account numbers, by their country's form and check digits (ISO 13616)."""
+    if not reading.number:
+        return
     plain = reading.plain
     for begin in _IBAN.finditer(plain):
         length = _lengths().get(begin[0][:2].upper())

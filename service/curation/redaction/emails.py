@@ -4,10 +4,13 @@ import re
 from collections.abc import Iterator
 
 from service.curation.redaction.kinds import Span
-from service.curation.redaction.reading import Reading
+from service.curation.redaction.reading import LETTER, Reading
 
-_DOMAIN = re.compile(r"(?:@|%40)(?:[^\W_](?:[\w\-]{0,62})\.){1,8}(?:xn--[a-z0-9\-]{2,59}|[^\W\d_]{2,24})(?![^\W\d_])", re.IGNORECASE)
-_LOCAL = re.compile(r"(?:\"[^\"\n]{1,62}\"|[\w.!#$%&'*+/=?^`{|}~\-]{1,64})$")
+_DOMAIN = re.compile(
+    rf"(?:@|%40)(?:[{LETTER}][{LETTER}_\-]{{0,62}}\.){{1,8}}(?:xn--[a-z0-9\-]{{2,59}}|[a-z\u00c0-\u0dff]{{2,24}})(?![{LETTER}])",
+    re.IGNORECASE,
+)
+_LOCAL = re.compile(r"(?:\"[^\"\n]{1,62}\"|[0-9A-Za-z_\u00c0-\u0dff.!#$%&'*+/=?^`{|}~\-]{1,64})$")
 _SPOKEN = re.compile(
     r"(?<![\w.])[\w.+\-]{2,64} ?(?:\(at\)|\[at\]|\{at\}| at ) ?"
     r"[a-z0-9\-]{2,63}(?: ?(?:\(dot\)|\[dot\]|\{dot\}| dot ) ?[a-z0-9\-]{2,24}){1,3}(?!\w)"
@@ -27,6 +30,6 @@ def find_emails(reading: Reading) -> Iterator[Span]:
             name = re.split(r"[=&?/]", local[0])[-1].lstrip("'`{|.*#!") or local[0]
             if name.lower() != "git":
                 yield Span(domain.start() - len(name), domain.end(), "email")
-    if any(sign in reading.lower for sign in _SPOKEN_SIGNS):
+    if "dot" in reading.lower and any(sign in reading.lower for sign in _SPOKEN_SIGNS):
         for spoken in _SPOKEN.finditer(reading.lower):
             yield Span(*spoken.span(), "email")

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from stdnum import get_cc_module
 
 from service.curation.redaction.kinds import Span
-from service.curation.redaction.reading import Reading
+from service.curation.redaction.reading import LETTER, Reading
 
 
 class _Form(NamedTuple):
@@ -29,7 +29,7 @@ _FORMS = (
     _Form(r"(?:19|20)?[0-9]{6}[-+][0-9]{4}", (("se", "personnummer"),)),
     _Form(r"[0-9]{6}/[0-9]{3,4}", (("cz", "rc"), ("sk", "rc"))),
     _Form(r"[0-9]{3}\.[0-9]{3}\.[0-9]{3}-[0-9]{2}", (("br", "cpf"),)),
-    _Form(r"[2-9][0-9]{3}[ -][0-9]{4}[ -][0-9]{4}", (("in_", "aadhaar"),)),
+    _Form(r"(?<![0-9] )[2-9][0-9]{3}[ -][0-9]{4}[ -][0-9]{4}(?! [0-9])", (("in_", "aadhaar"),)),
     _Form(r"[A-Z]{3}[ABCFGHJLPT][A-Z][0-9]{4}[A-Z]"),  # IN: permanent account number
     _Form(r"[0-9]{17}[0-9X]", (("cn", "ric"),)),
     _Form(r"[0-9]{6}-[0-9]{7}", (("kr", "rrn"),)),
@@ -47,13 +47,13 @@ _FORMS = (
     _Form(r"[0-9]{13}", (("za", "idnr"), ("ro", "cnp"), ("si", "emso"))),
 )
 # A number begins where no letter, digit, decimal point or currency stands before it.
-_NUMBERS = tuple((re.compile(rf"(?<![\w.,$€£/+\-])(?:{form.written})(?![\w\-/]|[.,][0-9])"), form.modules) for form in _FORMS)
+_NUMBERS = tuple((re.compile(rf"(?<![{LETTER}_.,$€£/+\-])(?:{form.written})(?![{LETTER}_\-/]|[.,][0-9])"), form.modules) for form in _FORMS)
 
 _NAMES = re.compile(
     r"(?<![^\W_])(?:ssn|itin|social security|social insurance|national insurance|nino?\b|nhs|passport|passport number|driver'?s licen[cs]e|"
     r"driving licen[cs]e|licen[cs]e number|(?:my|your|national|tax(?:payer)?|citizen|personal|identity|student|employee|voter|health) id|"
-    r"id (?:card|number|no)|identity (?:card|number)|personal (?:number|code)|tax (?:file|number|code|reference)|taxpayer|tfn|utr|sin\b|"
-    r"medicare|aadhaar|pan card|pan number|my number|bank account|account (?:number|no)|acct|routing(?: number)?|sort code|iban|"
+    r"id (?:card|number|no)|identity (?:card|number)|personal (?:number|code)|tax (?:file|number|code|reference)|taxpayer (?:id|number)|"
+    r"tfn|utr|sin\b|medicare|aadhaar|pan card|pan number|bank account|account (?:number|no)|acct|routing(?: number)?|sort code|iban|"
     r"pesel|cpf|cpr|bsn|burgerservicenummer|sofinummer|personnummer|fødselsnummer|fodselsnummer|hetu|henkilötunnus|kennitala|rodné číslo|"
     r"dni|nie|nif|nss|curp|rfc|cuit|cuil|rut|cédula|cedula|codice fiscale|carta d'identità|"
     r"numéro de sécurité sociale|sécu|carte d'identité|steuer-?id\w*|steueridentifikationsnummer|steuernummer|"
@@ -62,19 +62,20 @@ _NAMES = re.compile(
     r"cnp|amka|afm|nric|mykad|hkid|nik|ktp|rrn|pps|ppsn|snils|inn|снилс|инн|паспорт|身份证|身份證|マイナンバー|주민등록번호)"
 )
 _NAMED = re.compile(
-    r"[^0-9\n]{0,32}?(?<![^\W_])"
+    rf"[^0-9\n]{{0,32}}?(?<![{LETTER}])"
     r"((?:[A-Z]{1,4}[ \-]?|[a-z]{1,3})?[0-9](?:[ .\-/]?[0-9]){3,18}(?:[ \-]?[A-Z]{1,3}|[a-z]{1,2}(?![^\W_])|[ \-]?\([0-9A-Za-z]\))?|"
     r"(?=[A-Za-z]{0,8}[0-9])[0-9A-Za-z]{6,20})(?![^\W_])"
 )
 _DATE = re.compile(r"[0-9]{1,2}[./\- ][0-9]{1,2}[./\- ][0-9]{2,4}|(?:19|20)[0-9]{2}(?:[./\-][0-9]{1,2}){0,2}(?:-(?:19|20)[0-9]{2})?")
 _FEWEST_DIGITS = 4
 _FEWEST = 6
-_DENSE = re.compile(r"[0-9](?:[ .\-/]?[0-9A-Z]){5}|[A-Z]{3}[0-9]{2}|[0-9](?:[^0-9\n]?[0-9]){3}")
+_SHORT = re.compile(r"[A-Z] ?[0-9]{4}|[0-9]{4} ?[A-Z]")
+"""What an id has at least."""
 
 
 def find_id_numbers(reading: Reading) -> Iterator[Span]:
     """Numbers whose form and check digits make them ids, and numbers that the words before them call an id, right or mistyped."""
-    if not reading.digits or not _DENSE.search(reading.plain):
+    if not reading.number and not (reading.digits and _SHORT.search(reading.plain)):
         return
     for form, modules in _NUMBERS:
         for found in form.finditer(reading.plain):
@@ -82,7 +83,7 @@ def find_id_numbers(reading: Reading) -> Iterator[Span]:
                 yield Span(*found.span(), "id_number")
     for name in _NAMES.finditer(reading.lower):
         named = _NAMED.match(reading.plain, name.end())
-        if named and _could_be_id(named[1]):
+        if named and (_could_be_id(named[1]) or name[0] == "sort code"):
             yield Span(*named.span(1), "id_number")
 
 

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from service.curation.redaction.kinds import Span
 from service.curation.redaction.reading import Reading
-from service.curation.redaction.words import read_words
+from service.curation.redaction.words import read_lines, read_words
 
 _NOT_NAMES = read_words("not_names.txt")
 _EVERYDAY = read_words("everyday_names.txt")
@@ -20,8 +20,8 @@ _SAID_PLAINLY = re.compile(
     r"calls? me|ich hei(?:ß|ss)e|mein name ist|man nennt mich|nenn mich|je m'appelle|mon nom est|mon prénom est|appelle-moi|appelez-moi|"
     r"me llamo|mi nombre es|ll[aá]mame|mi chiamo|il mio nome è|chiamami|me chamo|(?:o )?meu nome é|pode me chamar de|"
     r"ik heet|mijn naam is|noem me|nazywam się|mam na imię|jag heter|mitt namn är|jeg hedder|jeg heter|mit navn er|mitt navn er|"
-    r"benim adım|меня зовут)(?: (?:just|simply|usually|now|actually|nur|einfach))?[ :,]{1,2}[\"'“‘]?(?P<name>"
-    rf"{_PART}(?:[ ]{_PART}){{0,3}})",
+    r"benim adım|меня зовут)(?: (?:just|simply|usually|now|actually|nur|einfach))?[ :,]{1,2}[\"'“‘]?(?=(?P<name>"
+    rf"{_PART}(?: {_PART}){{0,3}}))",
     re.IGNORECASE,
 )
 _GREETED = re.compile(
@@ -33,14 +33,8 @@ _WITHOUT_SPACES = re.compile(
     r"(?:我叫|我的名字(?:是|叫)|私の名前は|わたしの名前は|제 이름은 |내 이름은 )(?P<name>[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af·]{2,6}?)"
     r"(?=です|だ|と|이에요|예요|입니다|이야|야|[，。,.!！?？\s]|$)"
 )
-# fmt: off
-_TRIGGERS = (
-    "name", "call", "i go by", "hei", "nom", "appel", "llam", "nombre", "chiam", "cham", "heet", "naam", "noem", "nenn", "nazywam",
-    "mam na", "heter", "namn", "hedder", "navn", "adım", "зовут", "我叫", "名字", "名前", "이름",
-    "i'm", "i am", "im ", "it's", "this is", "here is",
-    "ich bin", "je suis", "soy", "sono",
-)
-# fmt: on
+_PHRASES = read_lines("name_phrases.txt")
+_INTRODUCTIONS = ("i'm ", "i am ", "im ", "it's ", "this is ", "here is ", "ich bin ", "je suis ", "soy ", "sono ")
 _ENDS = re.compile(
     r"[\"'”’)]?\s*(?:[.,!?;:)\n\-–—]|$|(?:and|but|by|from|please|pls|btw|und|et|y|e|en|och|og|aber|mais|pero|i|thanks|though)(?!\w))"
 )
@@ -49,22 +43,27 @@ _LONGEST_NAME = 4
 
 def given_names_in(text: str) -> Iterator[str]:
     """The names that the writer of a text gives as their own."""
-    lower = text.lower()
-    if not any(trigger in lower for trigger in _TRIGGERS):
-        return
     plain = text.replace("’", "'")
-    for said in _SAID_PLAINLY.finditer(plain):
-        name = _cut(said["name"], plain[said.end() : said.end() + 24])
-        if name:
-            yield name
-    for form in (_GREETED, _WITHOUT_SPACES):
-        for said in form.finditer(plain):
-            if said["name"].lower() not in _NOT_NAMES:
+    lower = plain.lower()
+    if any(phrase in lower for phrase in _PHRASES):
+        for said in _SAID_PLAINLY.finditer(plain):
+            end = said.end("name")
+            name = _cut(said["name"], plain[end : end + 24], everyday="call" not in said[0].lower())
+            if name:
+                yield name
+        for said in _WITHOUT_SPACES.finditer(plain):
+            yield said["name"]
+    if any(phrase in lower for phrase in _INTRODUCTIONS):
+        for said in _GREETED.finditer(plain):
+            if said["name"].split()[0].lower() not in _NOT_NAMES:
                 yield said["name"]
 
 
-def _cut(said: str, after: str) -> str | None:
-    """What of the words after "my name is" is a name: the capitalised ones at the beginning, or one or two in lower case that end it."""
+def _cut(said: str, after: str, *, everyday: bool) -> str | None:
+    """What of the words after "my name is" is a name: the capitalised ones at the beginning, or one or two in lower case that end it.
+
+    With `everyday` that may be a word that is not always a name.
+    """
     words = said.split(" ")
     first = words[0].lower().rstrip(".")
     if first in _NOT_NAMES:
@@ -80,13 +79,13 @@ def _cut(said: str, after: str) -> str | None:
     if taken:
         name = " ".join(words[:taken])
         return None if words[0] == "I" or name.lower() in _NOT_NAMES else name
-    kept = []
+    kept: list[str] = []
     for place, word in enumerate(words):
-        if place and (_ENDS.match(" ".join(words[place:])) or word.lower() in _NOT_NAMES):
+        if place and (_ENDS.match(" ".join(words[place:])) or (everyday and word.lower() in _NOT_NAMES)):
             break
         kept.append(word)
     ended = len(kept) < len(words) or _ENDS.match(after) is not None
-    if len(kept) > 2 or not ended or (len(kept) == 2 and set(kept) & _EVERYDAY) or first in _EVERYDAY:
+    if len(kept) > 2 or not ended or (set(kept) & _EVERYDAY and (len(kept) == 2 or not everyday)):
         return None
     return " ".join(kept)
 
@@ -154,7 +153,7 @@ def _forms(name: str) -> tuple[tuple[str, bool], ...]:
             continue
         if lower in _NOT_NAMES or lower in _PARTICLES or not any(letter.isalnum() for letter in lower):
             continue
-        everyday = lower in _EVERYDAY or len(lower) == _FEWEST_LETTERS
+        everyday = lower in _EVERYDAY or (len(lower) == _FEWEST_LETTERS and _is_spaced(lower[0]))
         for form in (lower, unicodedata.normalize("NFC", lower), unicodedata.normalize("NFD", lower), _bare(lower)):
             if form:
                 forms.setdefault(form, everyday)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 import phonenumbers
 
@@ -17,16 +18,30 @@ _NAMED = re.compile(
     r"il mio numero|cellulare|telefone|me liga|ligue|meu número|telemóvel|telefoon|bel me|mijn nummer|mobiel)(?![a-z])"
     r"[^0-9\n]{0,24}$"
 )
-_NAMED_AFTER = re.compile(r"[^0-9\n]{0,6}(?:is|=|-|:)? ?(?:is )?(?:my|our|the)? ?(?:phone|mobile|cell|number|telephone|whatsapp)(?![a-z])")
+_NAMED_AFTER = re.compile(
+    r"[^0-9\n]{0,6}(?:is|=|-|:)? ?(?:is )?(?:my|our|the|his|her|their) ?(?:phone|mobile|cell|number|telephone|whatsapp)(?![a-z])"
+)
 _OTHER = re.compile(
     r"(?:order|invoice|isbn|issn|ticket|tracking|serial|version|part|model|sku|item|doi|reference|ref|case|parcel|build|"
     r"bestell\w*|rechnung\w*|commande|pedido|#|№|[$€£¥])(?:(?<=\w)(?: (?:no|number|nr|id))?\.?)?(?: is|:)? ?[#($]?$"
 )
 _DATE = re.compile(r"[0-9]{1,2}([./\-])[0-9]{1,2}\1[0-9]{2,4}(?: .*)?|(?:1[0-9]|20)[0-9]{2}([./\- ])[0-9]{1,2}\2[0-9]{1,2}(?: .*)?")
 _AMERICAN = re.compile(r"(?:1[ .\-]?)?(?:\([2-9][0-9]{2}\) ?|[2-9][0-9]{2}[ .\-/])[2-9][0-9]{2}[ .\-][0-9]{4}")
-_TABLE = re.compile(r"[0-9]{1,3}(?:[.,][0-9]{3})+")
+_DIALLED = re.compile(
+    r"0[1-9](?:[ .]?[0-9]{2}){4}|\(?0[1-9][0-9]{1,4}\)?[ .\-/]{1,3}[0-9]{3}(?:[ .\-]?[0-9]){2,6}|"
+    r"0[1-9][0-9]{1,3}-[0-9]{2,3}(?: [0-9]{2}){2}"
+)
+"""As numbers are dialled within most countries, known or not: an area code that begins with a nought, set off from the rest."""
+_EXTENSION = re.compile(r",? ?(?:x|ext\.?|extension|durchwahl|poste) ?[0-9]{1,6}(?![0-9])")
+_OTHER_FORM = re.compile(r"[0-9]{1,3}(?:[.,][0-9]{3})+|(?:[0-9]{1,3}\.){3}[0-9]{1,3}|[0-9]\.[0-9]+|[0-9]{1,5}-[0-9]{2,7}-[0-9]{1,7}-[0-9]")
 _AMERICAN_REGIONS = frozenset({"US", "CA"})
-_MOST_WORDS_BESIDE = 14
+_MOST_BESIDE = 14
+_FEWEST_ALONE = 10
+_FEWEST_GROUPED = 9
+_FEWEST_SPLIT = 8
+_FURTHER = re.compile(r"[ .\-/]{1,3}[0-9]")
+_GOES_ON = re.compile(r"-[0-9]")
+_GAP = re.compile(r"[^0-9]+")
 _SHORTEST_PREFIXED = 8
 _SURELY_PREFIXED = 10
 
@@ -38,18 +53,20 @@ class Phones:
         unknown = sorted(set(regions) - phonenumbers.SUPPORTED_REGIONS)
         if unknown:
             raise ValueError(", ".join(unknown))
-        self._regions = tuple(regions)
         self._american = bool(_AMERICAN_REGIONS & set(regions))
         self._prefixes = {region: _national_prefix(region) for region in regions}
 
     def find(self, reading: Reading) -> Iterator[Span]:
         """A number with its prefix, a number in the grouping or form of a region, or any number that is said to be one's telephone's."""
+        if not reading.number:
+            return
         for groups in runs_of(reading):
             place = 0
             while place < len(groups):
-                for number in numbers_from(reading, groups, place, _FEWEST):
-                    if len(number.digits) <= _MOST and self._is_phone(reading, number, place == 0):
-                        yield Span(number.start, number.end, "phone")
+                for number in numbers_from(reading, groups, place, _FEWEST, _MOST):
+                    if self._is_phone(reading, number, place == 0):
+                        extension = _EXTENSION.match(reading.lower, number.end)
+                        yield Span(number.start, extension.end() if extension else number.end, "phone")
                         place = number.last
                         break
                 place += 1
@@ -60,7 +77,7 @@ class Phones:
             return _is_international(number.digits)
         if written.startswith("00"):
             return _is_valid(f"+{number.digits[2:]}", None)
-        if _DATE.fullmatch(written) or _TABLE.fullmatch(written):
+        if _DATE.fullmatch(written) or _OTHER_FORM.fullmatch(written) or _GOES_ON.match(reading.plain, number.end):
             return False
         american = self._american and _AMERICAN.fullmatch(number.written) is not None
         if not (american or leads or written.startswith("0") or number.last > 0):
@@ -70,30 +87,37 @@ class Phones:
             return False
         if american:
             return True
+        if leads and _is_dialled(reading, number):
+            return True
         if leads and (_NAMED.search(before) or _NAMED_AFTER.match(reading.after(number.end))):
             return True
         return self._is_national(number, written, alone=leads and _stands_alone(reading, number))
 
     def _is_national(self, number: Number, written: str, *, alone: bool) -> bool:
         """Whether it is a number of one of the regions, and looks like one without anybody saying so, or is all that is said."""
-        grouped = len(number.digits) < len(written)
-        for region in self._regions:
-            prefix = self._prefixes[region]
+        size = len(number.digits)
+        grouped = size < len(written)
+        for region, prefix in self._prefixes.items():
             if prefix and number.digits.startswith(prefix):
-                likely = len(number.digits) >= (9 if grouped else 10)
+                likely = size >= (_FEWEST_GROUPED if grouped else _FEWEST_ALONE)
             else:
-                likely = alone or (prefix is None and len(re.split(r"[^0-9]+", written)) >= 3 and len(number.digits) >= 8)
-            if likely and _is_valid(number.digits, region):
+                # Without a prefix that tells it, only the grouping does; in North America `_AMERICAN` has judged that.
+                likely = not prefix and region not in _AMERICAN_REGIONS and size >= _FEWEST_SPLIT and len(_GAP.findall(written)) > 1
+            if (likely or alone) and _is_valid(number.digits, region):
                 return True
         return False
 
 
+def _is_dialled(reading: Reading, number: Number) -> bool:
+    """Whether a number has the form that numbers have at home in most countries, and no further number follows as in a row of them."""
+    grouped = _FEWEST_GROUPED <= len(number.digits) < len(number.written)
+    return grouped and _DIALLED.fullmatch(number.written) is not None and _FURTHER.match(reading.plain, number.end) is None
+
+
 def _stands_alone(reading: Reading, number: Number) -> bool:
     """Whether the number is nearly all that its line says: the answer to a question for it."""
-    line = len(reading.before(number.start, _MOST_WORDS_BESIDE + 1).strip()) + len(
-        reading.after(number.end, _MOST_WORDS_BESIDE + 1).strip()
-    )
-    return line <= _MOST_WORDS_BESIDE and len(number.digits) >= 9
+    beside = len(reading.before(number.start).strip()) + len(reading.after(number.end).strip())
+    return beside <= _MOST_BESIDE and len(number.digits) >= _FEWEST_ALONE
 
 
 def _is_international(digits: str) -> bool:
@@ -107,6 +131,7 @@ def _is_international(digits: str) -> bool:
     return phonenumbers.is_valid_number(parsed) or (len(digits) >= _SURELY_PREFIXED and phonenumbers.is_possible_number(parsed))
 
 
+@lru_cache(maxsize=4_096)
 def _is_valid(digits: str, region: str | None) -> bool:
     try:
         parsed = phonenumbers.parse(digits, region)
@@ -116,7 +141,6 @@ def _is_valid(digits: str, region: str | None) -> bool:
 
 
 def _national_prefix(region: str) -> str | None:
-    """The digits that stand before a number that is dialled within the region, where there are any and they can be told (0, 06, 8)."""
+    """The digits that stand before a number that is dialled within the region, where there are any (0, 06, 8)."""
     metadata = phonenumbers.PhoneMetadata.metadata_for_region(region)
-    prefix = metadata.national_prefix if metadata else None
-    return prefix if prefix and region not in _AMERICAN_REGIONS else "1" if region in _AMERICAN_REGIONS else None
+    return metadata.national_prefix if metadata and region not in _AMERICAN_REGIONS else None

@@ -7,15 +7,20 @@ from functools import cache
 
 from service.curation.redaction.kinds import PLACEHOLDERS
 
+LETTER = r"0-9A-Za-z\u00c0-\u0dff"
+"""For a pattern's class of characters: letters and digits of the scripts that put spaces between words, so that
+a number may begin right after a Chinese or Thai one."""
+
 
 class Reading:
     """A text in two forms, both of the same length as the original, so that a place in one is the same place in the others.
 
     `plain` has ASCII digits, spaces, hyphens and signs where the text has other scripts' digits, full-width signs and the like;
-    placeholders are masked in it; `lower` is that in lower case. `digits` tells whether there is any digit.
+    placeholders are masked in it; `lower` is that in lower case. `digits` tells whether there is any digit, `number` whether there
+    are six close to each other. Both are asked first: most texts have none, and then most kinds need not be looked for.
     """
 
-    __slots__ = ("digits", "lower", "plain")
+    __slots__ = ("digits", "lower", "number", "plain")
 
     def __init__(self, text: str) -> None:
         plain = text if text.isascii() else text.translate(_plain_forms())
@@ -23,6 +28,7 @@ class Reading:
         lower = self.plain.lower()
         self.lower = lower if len(lower) == len(text) else "".join(map(_lower_one, self.plain))
         self.digits = _DIGIT.search(self.plain) is not None
+        self.number = self.digits and _NUMBER.search(self.plain) is not None
 
     def before(self, place: int, most: int = 48) -> str:
         """What stands before a place on its line, in lower case, at most so many characters."""
@@ -36,6 +42,7 @@ class Reading:
 
 _PLACEHOLDER = re.compile("|".join(re.escape(placeholder) for placeholder in sorted(set(PLACEHOLDERS.values()))))
 _DIGIT = re.compile("[0-9]")
+_NUMBER = re.compile(r"[0-9](?:[^0-9\n]{0,6}[0-9]){5}")
 
 
 def _mask(placeholder: re.Match[str]) -> str:

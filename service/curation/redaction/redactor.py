@@ -42,8 +42,8 @@ class Redactor:
             phones = Phones(regions)
         except ValueError as error:
             raise CurationError(f"`learning.redaction.regions` names regions whose telephone numbers are not known: {error}.") from None
-        self._finders: list[Callable[[Reading], Iterator[Span]]] = [find_secrets, find_emails, find_postal_addresses]
-        self._finders += [find_ibans, find_cards, find_id_numbers, phones.find, find_network_addresses]
+        self._finders: list[Callable[[Reading], Iterator[Span]]] = [find_secrets, find_emails, find_ibans, find_cards]
+        self._finders += [find_id_numbers, phones.find, find_network_addresses, find_postal_addresses]
         if presidio:
             self._finders.append(Presidio().find)
 
@@ -94,8 +94,8 @@ def _merge(spans: list[Span]) -> list[Span]:
     """Spans that do not overlap and cover the same: of those that overlap, the kind that takes precedence."""
     merged: list[Span] = []
     for span in sorted(spans):
-        if merged and span.start < merged[-1].end:
-            last = merged[-1]
+        last = merged[-1] if merged else None
+        if last and (span.start < last.end or (span.start == last.end and span.kind == last.kind)):
             kind = min(last.kind, span.kind, key=_ORDER.__getitem__)
             merged[-1] = Span(last.start, max(last.end, span.end), kind)
         else:

@@ -6,73 +6,13 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
 
-from detect_secrets.plugins.artifactory import ArtifactoryDetector
-from detect_secrets.plugins.aws import AWSKeyDetector
-from detect_secrets.plugins.azure_storage_key import AzureStorageKeyDetector
-from detect_secrets.plugins.base import RegexBasedDetector
-from detect_secrets.plugins.cloudant import CloudantDetector
-from detect_secrets.plugins.discord import DiscordBotTokenDetector
-from detect_secrets.plugins.github_token import GitHubTokenDetector
-from detect_secrets.plugins.gitlab_token import GitLabTokenDetector
-from detect_secrets.plugins.ibm_cloud_iam import IbmCloudIamDetector
-from detect_secrets.plugins.ibm_cos_hmac import IbmCosHmacDetector
-from detect_secrets.plugins.jwt import JwtTokenDetector
-from detect_secrets.plugins.mailchimp import MailchimpDetector
-from detect_secrets.plugins.npm import NpmDetector
-from detect_secrets.plugins.openai import OpenAIDetector
-from detect_secrets.plugins.pypi_token import PypiTokenDetector
-from detect_secrets.plugins.sendgrid import SendGridDetector
-from detect_secrets.plugins.slack import SlackDetector
-from detect_secrets.plugins.softlayer import SoftlayerDetector
-from detect_secrets.plugins.square_oauth import SquareOAuthDetector
-from detect_secrets.plugins.stripe import StripeDetector
-from detect_secrets.plugins.telegram_token import TelegramBotTokenDetector
-from detect_secrets.plugins.twilio import TwilioKeyDetector
-
 from service.curation.redaction.kinds import Span
 from service.curation.redaction.reading import Reading
+from service.curation.redaction.vendors import VENDORS
 from service.curation.redaction.words import read_words
 
-# Only their patterns are used: scanning files, settings for the whole process and asking the vendors are not.
-_DETECTORS: tuple[type[RegexBasedDetector], ...] = (
-    ArtifactoryDetector,
-    AWSKeyDetector,
-    AzureStorageKeyDetector,
-    CloudantDetector,
-    DiscordBotTokenDetector,
-    GitHubTokenDetector,
-    GitLabTokenDetector,
-    IbmCloudIamDetector,
-    IbmCosHmacDetector,
-    JwtTokenDetector,
-    MailchimpDetector,
-    NpmDetector,
-    OpenAIDetector,
-    PypiTokenDetector,
-    SendGridDetector,
-    SlackDetector,
-    SoftlayerDetector,
-    SquareOAuthDetector,
-    StripeDetector,
-    TelegramBotTokenDetector,
-    TwilioKeyDetector,
-)
-_FURTHER = (
-    r"(?<![\w\-])(?:sk|pk|rk)[-_](?:ant|proj|live|test|or|svcacct)[-_a-zA-Z0-9]{12,200}",
-    r"(?<![\w\-])sk-[a-zA-Z0-9]{20,100}",
-    r"AIza[0-9A-Za-z_\-]{35}",
-    r"ya29\.[0-9A-Za-z_\-]{20,200}",
-    r"(?<!\w)hf_[a-zA-Z0-9]{30,40}",
-    r"(?<!\w)github_pat_[a-zA-Z0-9_]{30,100}",
-    r"(?<!\w)xapp-[0-9]-[A-Z0-9]+-[0-9]+-[a-z0-9]+",
-    r"(?<!\w)do[opr]_v1_[a-f0-9]{64}",
-    r"(?<!\w)npm_[a-zA-Z0-9]{36}",
-    r"(?<!\w)shp(?:at|ca|pa|ss)_[a-fA-F0-9]{32}",
-    r"(?<!\w)AGE-SECRET-KEY-1[A-Z0-9]{58}",
-)
-_VENDORS = tuple(pattern for detector in _DETECTORS for pattern in detector().denylist) + tuple(map(re.compile, _FURTHER))
-
 _TOKEN = re.compile(r"[A-Za-z0-9+/_\-=.:]{16,}")
+_SHORTEST_TOKEN = 16
 _LONGEST_TOKEN = 2_000
 _BESIDE = 64
 _RANDOM = re.compile(r"[A-Za-z0-9+/_\-=]{20,}")
@@ -99,6 +39,9 @@ _PIN = re.compile(
     r"(?: is| was| ist| es| est|:| =|=)(?: now| still)? {0,2}#?([0-9]{3,8})(?![\w.,:]*[0-9a-z%])",
     re.IGNORECASE,
 )
+_PASSWORDS = ("passw", "passc", "passp", "pwd", "contraseña", "senha", "mot de passe", "kennwort", "wachtwoord")
+_PINS = ("pin", "passcode", "code", "otp", "one-time", "geheimzahl")
+_BEARERS = ("bearer ", "basic ", "token ")
 _SECRET_WORDS = (
     "pass",
     "pwd",
@@ -134,7 +77,7 @@ def find_secrets(reading: Reading) -> Iterator[Span]:
         yield from _within_urls(reading)
     if any(word in reading.lower for word in _SECRET_WORDS) or any(word in reading.lower for word in _SECRET_WORDS_ELSEWHERE):
         yield from _named(reading)
-    if reading.digits:
+    if reading.digits and any(len(word) >= _SHORTEST_TOKEN for word in reading.plain.split()):
         yield from _tokens(reading)
 
 
@@ -158,21 +101,41 @@ def _within_urls(reading: Reading) -> Iterator[Span]:
             yield Span(*value.span(1), "secret")
 
 
+def _is_within_url(plain: str, place: int) -> bool:
+    """Whether the word that a place is in has begun as a URL, whose query ends a value with an ampersand."""
+    before = plain[max(0, place - _LONGEST_TOKEN) : place]
+    return "://" in before and not re.search(r"\s", before[before.rindex("://") :])
+
+
 def _named(reading: Reading) -> Iterator[Span]:
+    if "=" in reading.lower or ":" in reading.lower or "：" in reading.lower:
+        yield from _set(reading)
+    if any(word in reading.lower for word in _PASSWORDS):
+        yield from _said(reading)
+    if reading.digits and any(word in reading.lower for word in _PINS):
+        for found in _PIN.finditer(reading.plain):
+            yield Span(*found.span(1), "secret")
+    if reading.digits and any(word in reading.lower for word in _BEARERS):
+        for found in _BEARER.finditer(reading.plain):
+            if any(letter.isdigit() for letter in found[1]):
+                yield Span(*found.span(1), "secret")
+
+
+def _set(reading: Reading) -> Iterator[Span]:
+    """Values beside a colon or an equals sign: password: hunter2."""
     for found in _SET.finditer(reading.plain):
         start, end = found.span(1 if found[1] else 2)
-        if _is_value(reading.plain[start:end], set_to=True):
+        if _is_value(reading.plain[start:end], set_to=True) and not _is_within_url(reading.plain, start):
             yield Span(start, end, "secret")
+
+
+def _said(reading: Reading) -> Iterator[Span]:
+    """What is said to be a password: my password is hunter2."""
     for found in _SAID.finditer(reading.plain):
         start, end = found.span(1 if found[1] else 2)
         last = _ENDS.match(reading.plain, found.end()) is not None
         if found[1] or _is_value(reading.plain[start:end], set_to=last):
             yield Span(start, end, "secret")
-    for found in _PIN.finditer(reading.plain):
-        yield Span(*found.span(1), "secret")
-    for found in _BEARER.finditer(reading.plain):
-        if any(letter.isdigit() for letter in found[1]):
-            yield Span(*found.span(1), "secret")
 
 
 def _is_value(value: str, *, set_to: bool) -> bool:
@@ -200,7 +163,7 @@ def _tokens(reading: Reading) -> Iterator[Span]:
             yield Span(start, end, "secret")
             continue
         window = max(0, start - _BESIDE), min(len(plain), end + 2)
-        for pattern in _VENDORS:
+        for pattern in VENDORS:
             for found in pattern.finditer(plain, *window):
                 yield Span(*found.span(), "secret")
         for part in _RANDOM.finditer(plain, start, end):
