@@ -13,9 +13,10 @@ _DOMAIN = re.compile(
 _LOCAL = re.compile(r"(?:\"[^\"\n]{1,62}\"|[0-9A-Za-z_\u00c0-\u0dff.!#$%&'*+/=?^`{|}~\-]{1,64})$")
 _SPOKEN = re.compile(
     r"(?<![\w.])[\w.+\-]{2,64} ?(?:\(at\)|\[at\]|\{at\}| at ) ?"
-    r"[a-z0-9\-]{2,63}(?: ?(?:\(dot\)|\[dot\]|\{dot\}| dot ) ?[a-z0-9\-]{2,24}){1,3}(?!\w)"
+    r"[a-z0-9\-]{2,63}(?: ?(?:\(dot\)|\[dot\]|\{dot\}| dot ) ?[a-z0-9\-]{2,24}){1,3}(?!\w)|"
+    r"(?<![\w.])[\w.+\-]{2,64} ?(?:\(at\)|\[at\]|\{at\}) ?[a-z0-9\-]{2,63}(?:\.[a-z0-9\-]{2,24}){1,3}(?!\w)"
 )
-_SPOKEN_SIGNS = (" dot ", "(dot)", "[dot]", "{dot}")
+_SPOKEN_SIGNS = (" dot ", "(dot)", "[dot]", "{dot}", "(at)", "[at]", "{at}")
 _LONGEST_LOCAL = 64
 
 
@@ -30,6 +31,6 @@ def find_emails(reading: Reading) -> Iterator[Span]:
             name = re.split(r"[=&?/]", local[0])[-1].lstrip("'`{|.*#!") or local[0]
             if name.lower() != "git":
                 yield Span(domain.start() - len(name), domain.end(), "email")
-    if "dot" in reading.lower and any(sign in reading.lower for sign in _SPOKEN_SIGNS):
+    if any(sign in reading.lower for sign in _SPOKEN_SIGNS):
         for spoken in _SPOKEN.finditer(reading.lower):
             yield Span(*spoken.span(), "email")

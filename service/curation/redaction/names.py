@@ -20,7 +20,8 @@ _SAID_PLAINLY = re.compile(
     r"calls? me|ich hei(?:ß|ss)e|mein name ist|man nennt mich|nenn mich|je m'appelle|mon nom est|mon prénom est|appelle-moi|appelez-moi|"
     r"me llamo|mi nombre es|ll[aá]mame|mi chiamo|il mio nome è|chiamami|me chamo|(?:o )?meu nome é|pode me chamar de|"
     r"ik heet|mijn naam is|noem me|nazywam się|mam na imię|jag heter|mitt namn är|jeg hedder|jeg heter|mit navn er|mitt navn er|"
-    r"benim adım|меня зовут)(?: (?:just|simply|usually|now|actually|nur|einfach))?[ :,]{1,2}[\"'“‘]?(?=(?P<name>"
+    r"benim adım|меня зовут)(?: (?:just|simply|usually|now|actually|nur|einfach))?[ :,]{1,2}[\"'“‘]?"
+    r"(?:(?:mr|mrs|ms|miss|dr|prof|sir|herr|frau|señora?|signora?|monsieur|madame)\.? )?(?=(?P<name>"
     rf"{_PART}(?: {_PART}){{0,3}}))",
     re.IGNORECASE,
 )
@@ -71,8 +72,8 @@ def _cut(said: str, after: str, *, everyday: bool) -> str | None:
     taken = 0
     for place, word in enumerate(words):
         capital = word[0].isupper()
-        particle = word.lower() in _PARTICLES and place > 0
-        if not (capital or particle) or (word.lower() in _NOT_NAMES and place > 0 and not particle):
+        particle = word.lower() in _PARTICLES
+        if not (capital or particle) or (word.lower() in _NOT_NAMES and not particle):
             break
         if capital:
             taken = place + 1

@@ -33,13 +33,15 @@ _SAID = re.compile(
     re.IGNORECASE,
 )
 _WORD = re.compile(r"[^\W\d_]+(?:['-][^\W\d_]+)*")
+_CODE = re.compile(r"(?:os\.|sys\.|process\.|env|config|settings|self\.|input|getpass|getenv|prompt)[\w.]*[(\[].*|\$\{?[A-Z_]+\}?|<[^>]*>")
+"""A value that a program takes from elsewhere: os.environ[..., getpass(..., ${PASSWORD}."""
 _PIN = re.compile(
     r"(?<!\w)(?:pins?|pin ?(?:code|number)|passcode|(?:door|gate|access|alarm|safe|entry|security|unlock|lock|verification) ?code|otp|"
     r"one-time (?:code|password)|geheimzahl|código pin)(?: (?:for|to|of|on) [^\n.,:;!?0-9]{1,30}?)?"
     r"(?: is| was| ist| es| est|:| =|=)(?: now| still)? {0,2}#?([0-9]{3,8})(?![\w.,:]*[0-9a-z%])",
     re.IGNORECASE,
 )
-_PASSWORDS = ("passw", "passc", "passp", "pwd", "contraseña", "senha", "mot de passe", "kennwort", "wachtwoord")
+_PASSWORDS = ("passw", "passc", "passp", "pwd", "pw", "clave", "contraseña", "senha", "mot de passe", "kennwort", "wachtwoord")
 _PINS = ("pin", "passcode", "code", "otp", "one-time", "geheimzahl")
 _BEARERS = ("bearer ", "basic ", "token ")
 _SECRET_WORDS = (
@@ -125,7 +127,8 @@ def _set(reading: Reading) -> Iterator[Span]:
     """Values beside a colon or an equals sign: password: hunter2."""
     for found in _SET.finditer(reading.plain):
         start, end = found.span(1 if found[1] else 2)
-        if _is_value(reading.plain[start:end], set_to=True) and not _is_within_url(reading.plain, start):
+        plain_word = reading.plain[found.start() : found.end()].lower().startswith(_PASSWORDS)
+        if _is_value(reading.plain[start:end], set_to=plain_word) and not _is_within_url(reading.plain, start):
             yield Span(start, end, "secret")
 
 
@@ -140,6 +143,8 @@ def _said(reading: Reading) -> Iterator[Span]:
 
 def _is_value(value: str, *, set_to: bool) -> bool:
     """Whether a word is a password and not a remark on one. A plain word is taken for one only where nothing else is said (`set_to`)."""
+    if _CODE.fullmatch(value):
+        return False
     if _WORD.fullmatch(value):
         return (set_to and value.lower() not in _REMARKS) or _is_mixed(value)
     return True
