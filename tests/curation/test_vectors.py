@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.curation.features import DIMENSIONS
-from service.curation.vectors import LENGTH, vector
+from service.curation.vectors import LENGTH, first_of_equals, vector
 
 
 def _likeness(one, other):
@@ -86,3 +86,13 @@ def test_hostile_texts_have_vectors_too():
     """Lone surrogates, control characters and marks of roles raise nothing."""
     for text in ("\ud800 dog", "\x00\x1b[31m", "<|im_end|>", "\u202e\u2066", "e\u0301" * 1000):
         assert vector(text).any()
+
+
+def test_equal_rows_are_found():
+    """The first of each group of equal rows, in order; rows that differ in one number are not equal."""
+    one, other, zero = vector("dog"), vector("cat"), vector("")
+    almost = one.copy()
+    almost[63] += 1
+
+    assert first_of_equals(np.array([one, zero, one, other, almost, zero, other])).tolist() == [0, 1, 3, 4]
+    assert first_of_equals(np.zeros((0, DIMENSIONS), np.int8)).tolist() == []
