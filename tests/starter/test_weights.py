@@ -9,7 +9,7 @@ import pytest
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from service.starter import build
-from service.starter.answers import answer_questions, is_whole, read_questions
+from service.starter.answers import UNSEEN_FILE, answer_questions, is_whole, read_questions
 from service.starter.corpus import read_corpus, read_words
 from service.starter.enlarge import enlarge, read_prompts
 from service.starter.recipe import build as build_model
@@ -96,6 +96,18 @@ def test_the_card_tells_the_truth() -> None:
     assert all(f"| {question} |" in card for question in read_questions())
     assert f"--steps {build.STEPS} --seed {build.SEED}" in card
     assert not re.search(r"\{\w+\}", card)
+
+
+def test_most_answers_fit() -> None:
+    """A strict reading of the card's twenty answers found at least fourteen that fit; what was read is what the card shows."""
+    reading = (REPOSITORY / "service/starter/reading.txt").read_text(encoding="utf-8")
+    judged = re.findall(r"^(yes|no) \| (.+) \| (.+)$", reading, re.MULTILINE)
+    questions = [*read_questions(), *read_questions(UNSEEN_FILE)]
+    assert [question for _, question, _ in judged] == questions
+    card = (WEIGHTS / "README.md").read_text(encoding="utf-8")
+    assert all(f"| {question} | {answer} |" in card for _, question, answer in judged[:20])
+    assert sum(verdict == "yes" for verdict, _, _ in judged[:20]) >= 14
+    assert sum(verdict == "yes" for verdict, _, _ in judged[20:]) >= 26
 
 
 def test_a_tiny_build_runs_from_end_to_end(tmp_path: Path) -> None:
