@@ -138,8 +138,8 @@ def _lies(coverage: Coverage) -> str:
     if coverage.nearness is not None:
         near = coverage.nearness
         said += (
-            f" Half of the messages are no more than {near.half:.2f} away from the nearest other one, a tenth no more than {near.tenth:.2f},"
-            f" nine tenths no more than {near.nine_tenths:.2f} (0: the same words, 1: none in common)."
+            f" Half of the messages are no more than {near.half:.2f} away from the nearest other, a tenth no more than {near.tenth:.2f},"
+            f" nine tenths {near.nine_tenths:.2f} (0: the same words, 1: none in common)."
         )
     return f"{said} Topics are told apart and named by their words, without a model."
 
