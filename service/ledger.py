@@ -62,8 +62,8 @@ def note_step(session: Session, night_id: str, step: str) -> Night:
     return night
 
 
-def note_progress(session: Session, night_id: str, **progress: float) -> None:
-    """Note how far the step is."""
+def note_progress(session: Session, night_id: str, **progress: float | str) -> None:
+    """Note how far the step is: `step` of `steps`, and what else there is to show."""
     night = session.get_one(Night, night_id)
     night.progress = dict(progress)
     session.add(night)

@@ -9,7 +9,9 @@ receipt says why.
 
 import functools
 import threading
+import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -20,11 +22,9 @@ from dbos import DBOS, DBOSConfiguredInstance
 from sqlalchemy import Engine
 
 from service import ledger, registry
-from service.curation.dataset import count_samples, freeze, read_rows, ready
-from service.curation.duplicates import drop_duplicates
-from service.curation.lineage import held_out, sample_rows
-from service.curation.select import harvest, seed_samples
-from service.curation.split import split_samples
+from service.curation.dataset import read_rows
+from service.curation.lineage import lineage_rows
+from service.curator import curate
 from service.db.engine import reading, transaction
 from service.db.tables import Dataset, Evaluation, Outcome, RunState, TrainingRun, Version
 from service.errors import AttuneError
@@ -101,24 +101,18 @@ class Nightly(DBOSConfiguredInstance):
 
     @_step
     def freeze(self, night_id: str) -> str | None:
-        """Harvest the ratings, drop duplicates, split, and freeze what is left. Returns why there is nothing to train on, if so."""
+        """Curate what people said into a frozen dataset (`curation/build.py`). Returns why there is nothing to train on, if so."""
         persona = self._begin(night_id, "freeze")
-        with reading(self._engine) as session:
-            rated, never_trained = harvest(session, persona.name), held_out(session, persona.name)
-        seeds = seed_samples(survey(self._settings.personas).seeds(persona.name), persona.prompt())
-        kept, dropped = drop_duplicates([*seeds, *rated])
-        train, holdout = split_samples(kept, held_out=never_trained)
-        frozen = freeze(self._settings.artifact_folder / "datasets", train, holdout)
-        counts = {**frozen.counts, **{f"dropped_{reason}": count for reason, count in dropped.items()}}
-        dataset = Dataset(persona=persona.name, night_id=night_id, hash=frozen.hash, counts=counts)
-        lineage = sample_rows(dataset.id, train, holdout)  # made before the transaction: it holds up every other writer
+        built = curate(self._engine, self._settings, persona.name, _at_intervals(partial(self._show_build, night_id)))
+        dataset = Dataset(persona=persona.name, night_id=night_id, hash=built.frozen.hash, counts=built.counts)
+        lineage = lineage_rows(dataset.id, built.train, built.holdout)  # made before the transaction: it holds up every other writer
         with transaction(self._engine) as session:
             ledger.keep_dataset(session, dataset, lineage)
             learned = ledger.last_learned(session, persona.name)
-        log.info("dataset_frozen", night=night_id, hash=frozen.hash[:16], **counts)
-        if learned == frozen.hash:
+        log.info("dataset_frozen", night=night_id, hash=built.frozen.hash[:16], **built.counts)
+        if learned == built.frozen.hash:
             return "Nothing was rated since the last night that trained, so there is nothing new to learn."
-        return ready(count_samples(train), persona.settings.learning.minimum)
+        return built.not_ready
 
     @_step
     def train(self, night_id: str) -> None:
@@ -204,6 +198,10 @@ class Nightly(DBOSConfiguredInstance):
         with transaction(self._engine) as session:
             ledger.note_progress(session, night_id, step=progress.step, steps=progress.steps, loss=round(progress.loss, 4))
 
+    def _show_build(self, night_id: str, stage: str, done: int, total: int) -> None:
+        with transaction(self._engine) as session:
+            ledger.note_progress(session, night_id, stage=stage, step=done, steps=total)
+
     def _training_run(self, night_id: str, persona: Persona) -> TrainingRun:
         """The night's training run: method and parameters are chosen once and kept."""
         learning = persona.settings.learning
@@ -216,7 +214,8 @@ class Nightly(DBOSConfiguredInstance):
                 method, why = choose_method(counts["train_liked"], counts["train_disliked"], learning.minimum.each_label)
                 if learning.method != "auto":
                     method, why = learning.method, "as the persona says"
-                rows = counts["train_samples"] - (counts["train_disliked"] if method == "sft" else 0)
+                # What people said decides how long to train: seeds and replay are company, not more to learn.
+                rows = counts["train_liked"] + (counts["train_disliked"] if method == "kto" else 0)
                 chosen = msgspec.to_builtins(default_parameters(method, weights, rows))
                 run = TrainingRun(
                     persona=persona.name,
@@ -278,6 +277,19 @@ class Nightly(DBOSConfiguredInstance):
         with reading(self._engine) as session:
             dataset = ledger.find_dataset(session, night_id)
         return self._settings.artifact_folder / "datasets" / (dataset.hash if dataset else "") / name
+
+
+def _at_intervals(show: Callable[[str, int, int], None], seconds: float = 0.5) -> Callable[[str, int, int], None]:
+    """Pass on a report at most so often: each is a write to the database."""
+    last = -seconds
+
+    def shown(stage: str, done: int, total: int) -> None:
+        nonlocal last
+        if time.monotonic() - last >= seconds:
+            last = time.monotonic()
+            show(stage, done, total)
+
+    return shown
 
 
 def _asked_for(version: Version, persona: Persona) -> tuple[str, str]:

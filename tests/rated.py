@@ -8,7 +8,7 @@ from sqlalchemy import Engine
 from service.chat.exchange import Asked, Ending, close_exchange, find_person, open_stateless
 from service.chat.rating import rate
 from service.db.engine import transaction
-from service.db.tables import Exchange, ExchangeState, Thumb
+from service.db.tables import Exchange, ExchangeState, Thumb, now
 from service.personas.persona import Persona
 from service.starter.corpus import read_corpus
 
@@ -33,11 +33,12 @@ def asks_a_question(reply: str) -> bool:
 def add_rated_exchanges(
     engine: Engine, persona: Persona, count: int, taste: Callable[[str], bool] = asks_a_question, seed: int = 1
 ) -> None:
-    """Add `count` complete exchanges of one person, each rated by `taste`."""
+    """Add `count` complete exchanges of one person whom the owner approved, each rated by `taste`."""
     chance = Random(seed)
     messages = [opening.format(subject) for opening in OPENINGS for subject in SUBJECTS]
     with transaction(engine) as session:
         person = find_person(session, "test:person")
+        person.approved_at = now()
         for number in range(count):
             asked = Asked(persona, "champion", messages[number % len(messages)], "test")
             opened = open_stateless(session, asked, [], person.id, None)

@@ -131,7 +131,7 @@ def test_a_night_killed_in_every_step_resumes_and_trains_once(box: Box) -> None:
 @pytest.mark.loop
 def test_a_night_learns_the_taste_and_the_next_exchange_is_answered_by_it(box: Box, engine_url: str) -> None:
     """After one night on replies rated by a taste, the new version is promoted, and on unseen messages it meets the taste more often."""
-    add_rated_exchanges(box.engine, box.persona, 220)
+    add_rated_exchanges(box.engine, box.persona, 220, taste=makes_a_statement)
     with running(WORKER, box.environment, box.home / "worker.log"):
         wait_for_worker(box)
         done = attune(box.environment, "nightly", "friend", "--wait", "--json", seconds=400)
@@ -139,15 +139,20 @@ def test_a_night_learns_the_taste_and_the_next_exchange_is_answered_by_it(box: B
     receipt = json.loads(done.stdout)
     assert (receipt["outcome"], receipt["version"], receipt["champion"]) == ("promoted", "v1", "v1"), receipt["reason"]
     assert done.returncode == 0
-    before = share_of_questions(box, engine_url, "v0")
-    after = share_of_questions(box, engine_url, "v1")
+    before = share_of_statements(box, engine_url, "v0")
+    after = share_of_statements(box, engine_url, "v1")
     assert after >= before + 0.15, f"before {before:.0%}, after {after:.0%}"
     again = attune(box.environment, "model", "rollback", "friend", "--json")
     assert json.loads(again.stdout)["version"] == "v0"
 
 
-def share_of_questions(box: Box, engine_url: str, name: str) -> float:
-    """How many of 60 sampled replies to 20 unseen messages ask a question."""
+def makes_a_statement(reply: str) -> bool:
+    """A taste that the starter seldom meets by itself when somebody tells it a trouble."""
+    return "?" not in reply
+
+
+def share_of_statements(box: Box, engine_url: str, name: str) -> float:
+    """How many of 60 sampled replies to 20 unseen messages ask no question."""
     from service.providers.catalog import checkpoint_folder
     from service.settings import Settings
 
@@ -159,7 +164,7 @@ def share_of_questions(box: Box, engine_url: str, name: str) -> float:
         for start in ("I forgot", "I found", "I saw", "I broke")
         for thing in ("a book", "a cup", "a bike", "a chair", "a song")
     ]
-    asked = 0
+    met = 0
     with httpx.Client(timeout=60) as client:
         for seed in range(3):
             for message in unseen:
@@ -171,5 +176,5 @@ def share_of_questions(box: Box, engine_url: str, name: str) -> float:
                     "seed": seed,
                 }
                 reply = client.post(f"{engine_url}/v1/chat/completions", json=body).json()["choices"][0]["message"]["content"]
-                asked += "?" in reply
-    return asked / 60
+                met += makes_a_statement(reply)
+    return met / 60

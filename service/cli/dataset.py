@@ -5,6 +5,7 @@ import rich_click as click
 from service.cli.lazy import Commands
 
 _COMMANDS = {
+    "build": "service.cli.dataset_build:build",
     "list": "service.cli.dataset_show:list_frozen",
     "show": "service.cli.dataset_show:show",
     "diff": "service.cli.dataset_show:diff",

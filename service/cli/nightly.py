@@ -100,6 +100,8 @@ def _done(night: Night) -> float:
 
 
 def _detail(progress: dict[str, Any]) -> str:
+    if "stage" in progress:
+        return f"{progress['stage']}, {progress['step']:,} of {progress['steps']:,}"
     return f"step {progress['step']} of {progress['steps']}, loss {progress['loss']:.3f}" if "loss" in progress else ""
 
 

@@ -21,7 +21,7 @@ class Words:
     """The current word of each person on each exchange (withdrawn ones are not here), ordered by exchange, then by rating.
 
     `rater` and `talker` are codes into `people`, the ids; the rater gave the thumb, the talker wrote the message (often the same person).
-    `trusted` are people whose ratings neither wait nor are capped: operators, imports, and whoever the owner approved.
+    `trusted` are people whose ratings neither wait nor are capped: keys in their own name, imports, and whoever the owner approved.
     """
 
     exchange: Identifiers

@@ -152,9 +152,12 @@ def _query(persona_name: str) -> Select[*tuple[Any, ...]]:
 
 
 def _trusted(session: Session) -> Identifiers:
-    """People whose ratings neither wait nor are capped: whoever the owner approved, imports, and operators in their own name."""
-    operators = {f"key:{key.id}" for key in session.scalars(select(ApiKey)) if "operate" in key.scopes}
-    marked = col(Person.approved_at).is_not(None) | col(Person.external).startswith(_IMPORTED) | col(Person.external).in_(operators)
+    """People whose ratings neither wait nor are capped: whoever the owner approved, imports, and keys that speak in their own name.
+
+    A key that names nobody (`user`) stands for the one the owner gave it to; the people an app names are told apart, and not trusted.
+    """
+    keys = {f"key:{name}" for name in session.scalars(select(col(ApiKey.id)))}
+    marked = col(Person.approved_at).is_not(None) | col(Person.external).startswith(_IMPORTED) | col(Person.external).in_(keys)
     return identifiers(session.scalars(select(col(Person.id)).where(marked)))
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 from service.curation.sample import Sample
 from service.db.engine import open_engine, reading, transaction
 from service.db.migration import upgrade
-from service.db.tables import Conversation, Exchange, ExchangeState, Person, Prompt, Rating, Thumb, Version, now
+from service.db.tables import Conversation, Exchange, ExchangeState, Import, Person, Prompt, Rating, Thumb, Version, now
 from service.personas.shelf import Message
 
 
@@ -32,12 +32,14 @@ class Records:
         persona: str = "friend",
         prompt: str = "You are Friend.",
         state: ExchangeState = ExchangeState.complete,
+        person: str = "",
     ) -> None:
         conversation = conversation or f"of {name}"
-        self._once(f"person owner of {persona}", Person(id=f"owner of {persona}", external=f"owner of {persona}"))
+        person = person or f"owner of {persona}"
+        self._once(f"person {person}", Person(id=person, external=person))
         self._once(f"version {persona}", Version(id=f"v0 of {persona}", persona=persona, number=0))
         self._once(f"prompt {prompt}", Prompt(fingerprint=prompt, persona=persona, text=prompt))
-        self._once(f"conversation {conversation}", Conversation(id=conversation, persona=persona, person_id=f"owner of {persona}"))
+        self._once(f"conversation {conversation}", Conversation(id=conversation, persona=persona, person_id=person))
         with transaction(self.engine) as session:
             session.add(
                 Exchange(
@@ -70,6 +72,13 @@ class Records:
 
     def person(self, name: str, external: str, **others: object) -> None:
         self._once(f"person {name}", Person(id=name, external=external, **others))
+
+    def import_(self, name: str, persona: str = "friend") -> None:
+        self.add(Import(id=name, persona=persona, source="play.txt", form="play", digest=name, counts={}))
+
+    def rename(self, person: str, name: str) -> None:
+        with transaction(self.engine) as session:
+            session.get_one(Person, person).name = name
 
     def quarantine(self, person: str) -> None:
         with transaction(self.engine) as session:

@@ -125,24 +125,20 @@ def test_what_a_quarantined_person_said_or_thought_is_marked(records, person, go
         assert quarantined(session, read_words(session, "friend")).tolist() == gone
 
 
-def test_operators_imports_and_the_approved_are_trusted(records):
-    """Nobody else is: not a visitor, not an app's user, not a key that may only chat and rate."""
-    records.add(
-        ApiKey(id="k1", name="o", digest="1", scopes=["chat", "operate"]),
-        ApiKey(id="k2", name="a", digest="2", scopes=["chat", "rate"]),
-    )
-    records.person("operator", "key:k1")
-    records.person("user of operator", "key:k1:ann")
-    records.person("app", "key:k2")
+def test_keys_imports_and_the_approved_are_trusted(records):
+    """Nobody else is: neither a visitor nor the user of an app."""
+    records.add(ApiKey(id="k1", name="a", digest="1", scopes=["chat", "rate"]))
+    records.person("app", "key:k1")
+    records.person("user of the app", "key:k1:ann")
     records.person("import", "import:1")
     records.person("approved", "visitor:1", approved_at=now())
     records.person("visitor", "visitor:2")
-    for number, person in enumerate(("operator", "user of operator", "app", "import", "approved", "visitor")):
+    for number, person in enumerate(("app", "user of the app", "import", "approved", "visitor")):
         records.exchange(f"e{number}")
         records.rate(f"e{number}", "up", person=person)
     words = _words(records)
     trusted = {words.people[code].decode() for code in words.rater if words.trusted[code]}
-    assert trusted == {"operator", "import", "approved"}
+    assert trusted == {"app", "import", "approved"}
 
 
 def test_the_number_of_queries_does_not_grow(records):
