@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from sqlalchemy import Engine
 
-from service.curation.choice import choose_rows
+from service.curation.choice import choose_rows, topics_of
 from service.curation.compose import Chosen, Style, compose, pairs_of
 from service.curation.dataset import Frozen, attach, count_samples, freeze, read_manifest, ready
 from service.curation.datasheet import DATASHEET, facts_of, write_datasheet
@@ -33,7 +33,10 @@ from service.curation.redaction.redactor import Redactor
 from service.curation.reviews import decided_samples
 from service.curation.sample import Sample, Split, content_hash
 from service.curation.sides import divide
+from service.curation.sift import Rows as SiftedRows
 from service.curation.sift import sift
+from service.curation.spread import DRAWING, Spread, spread
+from service.curation.topics import Topics
 from service.curation.unlikely import hold_unlikely
 from service.curation.verdicts import identifiers
 from service.db.engine import reading
@@ -109,7 +112,7 @@ class _Build:
         pool, surprise, prepared = gather(
             self._engine, self._persona.name, self._learning.trust, self._tools.sensitive, self._drops, self._report
         )
-        train_rows, holdout_rows = self._choose(pool)
+        there, topics, train_rows, holdout_rows = self._choose(pool)
         train = self._compose(pool, train_rows)
         holdout = self._without_golden(self._compose(pool, holdout_rows))
         train = self._without_twins(train, holdout)
@@ -119,13 +122,15 @@ class _Build:
             not_ready = ready(count_samples(train.samples), self._learning.minimum)
         mixed = self._mix(train, holdout, complete=not not_ready)
         sides = (self._train_side(pool, train, mixed), self._holdout_side(pool, holdout))
-        frozen = freeze(folder, *sides, about=self._about(mixed))
+        lies = spread(pool, there, topics, train, self._owned.seeds)
+        frozen = freeze(folder, *sides, about=self._about(mixed, lies))
+        attach(frozen.path, DRAWING, lies.drawing)
         attach(frozen.path, DATASHEET, self._datasheet(frozen, sides[0]))
         counts = {f"dropped_{reason}": number for reason, number in self._dropped().items()}
         return Built(frozen, *sides, {**frozen.counts, **counts}, prepared, not_ready)
 
-    def _choose(self, pool: Pool) -> tuple["npt.NDArray[np.intp]", "npt.NDArray[np.intp]"]:
-        """Divide, sift, and choose to the budget: the rows to train on and to hold out."""
+    def _choose(self, pool: Pool) -> tuple[SiftedRows, Topics, SiftedRows, SiftedRows]:
+        """Divide, sift, and choose to the budget: what there was to train on with its topics, the rows to train on and to hold out."""
         name, learning = self._persona.name, self._learning
         with reading(self._engine) as session:
             never_trained = identifiers(sorted(held_out(session, name)))
@@ -141,11 +146,12 @@ class _Build:
         )
         train, holdout = sift(pool, cluster, sides, learning.caps, decided, self._drops)
         budget = most_rated(learning.budget.samples, self._there(len(train)), learning.mix)
-        train = choose_rows(pool, train, budget, self._drops)
-        holdout = choose_rows(pool, holdout, max(1, round(learning.budget.samples * learning.holdout)), self._drops)
-        return train, holdout
+        topics = topics_of(pool, train)
+        most = max(1, round(learning.budget.samples * learning.holdout))
+        held = choose_rows(pool, holdout, topics_of(pool, holdout), most, self._drops)
+        return train, topics, choose_rows(pool, train, topics, budget, self._drops), held
 
-    def _compose(self, pool: Pool, rows: "npt.NDArray[np.intp]") -> Chosen:
+    def _compose(self, pool: Pool, rows: SiftedRows) -> Chosen:
         """The samples of these rows; what two of them share word for word once personal data is gone is one sample."""
         composed = compose(
             self._engine,
@@ -242,13 +248,15 @@ class _Build:
     def _dropped(self) -> dict[str, int]:
         return {reason: number for reason, number in sorted(self._drops.items()) if number}
 
-    def _about(self, mixed: Mixed) -> dict[str, Any]:
+    def _about(self, mixed: Mixed, lies: Spread) -> dict[str, Any]:
         """How the dataset came to be: what its manifest records beside the rows."""
         return {
             "base": self._learning.base,
             "drops": self._dropped(),
             "redacted": dict(sorted(self._redacted.items())),
             "proportions": msgspec.to_builtins(mixed.proportions),
+            "coverage": lies.markdown,
+            "spread": lies.report,
             "settings": msgspec.to_builtins(self._learning),
         }
 

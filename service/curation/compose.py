@@ -195,7 +195,7 @@ def _read(session: Session, part: Pool) -> _Texts:
     return _Texts(
         exchanges=exchanges,
         corrections={name: text or "" for name, text in found},
-        prompts={name: text for name, text in session.execute(told)},
+        prompts={row[0]: row[1] for row in session.execute(told)},
         people={
             row[0]: (row[1], row[2])
             for row in session.execute(select(col(Person.id), col(Person.name), col(Person.external)).where(col(Person.id).in_(talkers)))
