@@ -15,8 +15,8 @@ import numpy.typing as npt
 from service.curation.pool import Codes, Flags
 from service.curation.vectors import Vectors, first_of_equals
 
-_FAR_APART = 4
-_ACTIVE = 2_048
+_FAR_APART = 4  # one place in so many goes to what is far from everything, whatever its topic
+_ACTIVE = 2_048  # so many of the farthest rows are kept up to date
 _CELLS = 4_000_000
 _HALVINGS = 64
 _Rows = npt.NDArray[np.intp]
