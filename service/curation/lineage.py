@@ -1,7 +1,6 @@
 """The rows that say where each sample of a dataset came from, and which exchanges were ever held out."""
 
 from collections import Counter
-from collections.abc import Sequence
 
 import msgspec
 from sqlalchemy import select
@@ -49,11 +48,6 @@ def lineage_rows(dataset_id: str, train: Split, holdout: Split) -> list[tables.S
             for passage in split.passages
         ]
     return rows
-
-
-def sample_rows(dataset_id: str, train: Sequence[Sample], holdout: Sequence[Sample]) -> list[tables.Sample]:
-    """`lineage_rows` of samples alone."""
-    return lineage_rows(dataset_id, Split(samples=tuple(train)), Split(samples=tuple(holdout)))
 
 
 def held_out(session: Session, persona_name: str) -> frozenset[str]:

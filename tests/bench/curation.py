@@ -9,13 +9,14 @@ model. Prints a table and the exponent of the fit (1 is linear); `--json` for pr
 """
 
 import argparse
+import contextlib
 import json
 import math
 import random
-import resource
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -23,6 +24,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent.parent))
 
+import psutil
 from rich.console import Console
 from rich.table import Table
 from sqlalchemy import Engine, func, insert, select
@@ -128,10 +130,31 @@ def add(home: Path, size: int, told: Console) -> None:
     engine.dispose()
 
 
+class Highest(threading.Thread):
+    """Looks ten times a second how much memory this process and its children hold together, and keeps the highest."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.mib = 0.0
+
+    def run(self) -> None:
+        """Until the process ends."""
+        this = psutil.Process()
+        while True:
+            held = 0
+            for process in [this, *this.children(recursive=True)]:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    held += process.memory_info().rss
+            self.mib = max(self.mib, held / 2**20)
+            time.sleep(0.1)
+
+
 def build(home: Path) -> dict[str, float]:
     """One build, in this process; what it took."""
     settings = Settings(home=home, personas=ROOT / "persona_prompts")
     engine = open_engine(settings.database)
+    most = Highest()
+    most.start()
     began = time.monotonic()
     console = Console(stderr=True)
     shelf = survey(settings.personas)
@@ -147,8 +170,13 @@ def build(home: Path) -> dict[str, float]:
     seconds = time.monotonic() - began
     with reading(engine) as session:
         ratings = session.scalar(select(func.count()).select_from(Rating)) or 0
-    mib = sum(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)) / 1024
-    return {"ratings": ratings, "seconds": seconds, "mib": mib, "prepared": built.prepared, "rows": built.frozen.counts["train_samples"]}
+    return {
+        "ratings": ratings,
+        "seconds": seconds,
+        "mib": most.mib,
+        "prepared": built.prepared,
+        "rows": built.frozen.counts["train_samples"],
+    }
 
 
 def measured(home: Path) -> dict[str, float]:

@@ -9,7 +9,7 @@ from sqlmodel import Session, col, select
 from service.chat.comparison import find_comparison, kept_reply_of, open_beside, prefer
 from service.chat.exchange import Asked, Ending, Opened, close_exchange, find_person, open_in_conversation
 from service.chat.rating import current_rating, rate, withdraw
-from service.curation.select import harvest
+from service.curation.verdicts import read_words
 from service.db.tables import Comparison, Conversation, Exchange, ExchangeState, Rating, Thumb
 from service.errors import Conflict
 from tests.fakes.house import House
@@ -99,12 +99,12 @@ def test_the_order_is_drawn_and_kept(house: House) -> None:
 
 
 def test_the_preferred_reply_is_liked_and_the_other_one_is_not(house: House) -> None:
-    """A choice is a pair of ratings, which the night harvests as such; the last choice wins."""
+    """A choice is a pair of ratings, which the night finds as such; the last choice wins."""
     one, other = ask_twice(house)
     choose(house, one, other)
     assert words(house, one, other) == ["down", "up"]
-    samples = house.ask(lambda session: harvest(session, "friend"))
-    assert {(sample.completion, sample.label) for sample in samples} == {("One.", False), ("Two.", True)}
+    said = house.ask(lambda session: read_words(session, "friend"))
+    assert {(name.decode(), bool(liked)) for name, liked in zip(said.exchange, said.liked, strict=True)} == {(one, False), (other, True)}
     choose(house, one, one)
     assert words(house, one, other) == ["up", "down"]
 

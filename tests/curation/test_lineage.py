@@ -2,20 +2,9 @@
 
 from sqlmodel import select
 
-from service.curation.dataset import freeze
-from service.curation.lineage import count_contributors, held_out, lineage_rows, sample_rows
+from service.curation.lineage import count_contributors, held_out, lineage_rows
 from service.curation.sample import Pair, Passage, Split, content_hash, pair_hash, passage_hash
-from service.curation.select import harvest
-from service.curation.split import split_samples
 from service.db.tables import Dataset, Import, Sample
-
-
-def _night(records, folder, night, persona="friend"):
-    with records.reading() as session:
-        train, holdout = split_samples(harvest(session, persona), 0.5, held_out(session, persona))
-    frozen = freeze(folder, train, holdout)
-    records.add(Dataset(id=night, persona=persona, hash=frozen.hash, counts=frozen.counts), *sample_rows(night, train, holdout))
-    return {sample.exchange_id for sample in train}, {sample.exchange_id for sample in holdout}
 
 
 def test_every_sample_has_its_row(records, make_sample):
@@ -23,11 +12,13 @@ def test_every_sample_has_its_row(records, make_sample):
     records.exchange("e1")
     records.exchange("e2", "Bye.", "Bye!")
     ratings = [records.rate("e1", "up"), records.rate("e2", "down")]
-    with records.reading() as session:
-        one, two = harvest(session, "friend")
+    one = make_sample(exchange_id="e1", rating_id=ratings[0])
+    two = make_sample("Bye.", "Bye!", label=False, exchange_id="e2", rating_id=ratings[1])
     seed = make_sample("Morning.", origin="seed")
 
-    records.add(Dataset(id="d1", persona="friend", hash="h", counts={}), *sample_rows("d1", [one, seed], [two]))
+    records.add(
+        Dataset(id="d1", persona="friend", hash="h", counts={}), *lineage_rows("d1", Split(samples=(one, seed)), Split(samples=(two,)))
+    )
 
     with records.reading() as session:
         rows = [
@@ -40,36 +31,15 @@ def test_every_sample_has_its_row(records, make_sample):
     ] == rows
 
 
-def test_what_one_night_held_out_no_later_night_trains_on(records, tmp_path):
-    """Night after night, with withdrawals and new words between them, no exchange goes from the holdout to train."""
-    for number in range(40):
-        records.exchange(f"e{number:02}", f"Message {number % 20}.", f"Reply {number}.", conversation=f"c{number % 13}")
-    for number in range(0, 40, 2):
-        records.rate(f"e{number:02}", "up")
-    train, held = _night(records, tmp_path / "sets", "d1")
-    assert train | held
-    for number in range(0, 40, 4):
-        records.rate(f"e{number:02}", "withdrawn")
-    for number in range(1, 40, 2):
-        records.rate(f"e{number:02}", "down", correction=f"Better {number}.")
-
-    for night in ("d2", "d3"):
-        train, holdout = _night(records, tmp_path / "sets", night)
-
-        assert not held & train
-        held |= holdout
-
-
-def test_a_persona_holds_out_its_own(records, tmp_path):
+def test_a_persona_holds_out_its_own(records, make_sample):
     """Seeds, trained-on exchanges and other personas' exchanges are not among the held-out ones."""
     records.exchange("e1", persona="friend")
     records.exchange("e2", "Bye.", persona="mentor")
     for name in ("e1", "e2"):
         records.rate(name, "up")
-    with records.reading() as session:
-        friend, mentor = harvest(session, "friend"), harvest(session, "mentor")
-    records.add(Dataset(id="d1", persona="friend", hash="h", counts={}), *sample_rows("d1", [], friend))
-    records.add(Dataset(id="d2", persona="mentor", hash="h", counts={}), *sample_rows("d2", mentor, []))
+    friend, mentor = (Split(samples=(make_sample(exchange_id=name),)) for name in ("e1", "e2"))
+    records.add(Dataset(id="d1", persona="friend", hash="h", counts={}), *lineage_rows("d1", Split(), friend))
+    records.add(Dataset(id="d2", persona="mentor", hash="h", counts={}), *lineage_rows("d2", mentor, Split()))
 
     with records.reading() as session:
         assert ({"e1"}, set()) == (held_out(session, "friend"), held_out(session, "mentor"))
