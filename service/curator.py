@@ -11,11 +11,17 @@ from sqlalchemy import Engine
 from service.chat.crisis import speaks_of_self_harm
 from service.curation.amplify import amplify
 from service.curation.build import Added, Built, Tools, build_dataset, silent
+from service.curation.cost import count_tokens, estimate
+from service.curation.dataset import attach, read_manifest
+from service.curation.datasheet import DATASHEET, facts_of, write_datasheet
+from service.curation.difference import compare
 from service.curation.gather import Report
-from service.curation.library import dataset_folder
+from service.curation.library import dataset_folder, list_datasets
+from service.curation.lineage import count_contributors
 from service.curation.replay import Asking, order, read_anchors, replay
 from service.curation.sample import Sample
 from service.curation.tokenizer import counter_of
+from service.db.engine import reading
 from service.evaluation.holdout import score_rows
 from service.personas.persona import Persona
 from service.personas.shelf import survey
@@ -24,6 +30,9 @@ from service.providers.catalog import Providers, checkpoint_folder, served_name,
 from service.providers.tokens import ESTIMATE
 from service.settings import Settings
 
+_EPOCHS = 3
+"""How often a night passes over its rows, mostly: for the estimate of its cost."""
+
 log = structlog.get_logger()
 
 
@@ -31,7 +40,10 @@ def curate(engine: Engine, settings: Settings, persona_name: str, report: Report
     """Build the persona's dataset of now, in `folder` or where datasets lie. Raises what `build_dataset` does; nothing is frozen then."""
     shelf = survey(settings.personas)
     persona = shelf.require(persona_name)
-    return build_dataset(engine, shelf, persona, folder or dataset_folder(settings.artifact_folder), tools(settings, persona), report)
+    built = build_dataset(engine, shelf, persona, folder or dataset_folder(settings.artifact_folder), tools(settings, persona), report)
+    report("writing the datasheet", 0, 1)
+    attach(built.frozen.path, DATASHEET, _datasheet(engine, settings, persona, built))
+    return built
 
 
 def tools(settings: Settings, persona: Persona) -> Tools:
@@ -45,6 +57,24 @@ def tools(settings: Settings, persona: Persona) -> Tools:
         surprise=_surprise(settings, persona) if here else None,
         replay=_replay(settings, persona) if learning.trainer == "local" else None,
         amplify=_amplify(settings, persona, learning.amplifier) if learning.amplifier else None,
+    )
+
+
+def _datasheet(engine: Engine, settings: Settings, persona: Persona, built: Built) -> str:
+    """The datasheet, with tokens and cost as the base counts, and what changed since the dataset before."""
+    learning, path = persona.settings.learning, built.frozen.path
+    tokens = count_tokens(path, counter_of(learning.base, settings))
+    with reading(engine) as session:
+        others = [dataset for dataset in list_datasets(session, persona.name) if dataset.hash != built.frozen.hash]
+    before = dataset_folder(settings.artifact_folder, others[0].hash) if others else None
+    return write_datasheet(
+        msgspec.structs.replace(
+            facts_of(persona.name, read_manifest(path)),
+            contributors=count_contributors(built.train),
+            tokens=tokens,
+            cost=estimate(tokens.tokens("train"), _EPOCHS, learning.trainer, learning.base),
+            difference=compare(before, path) if before and before.is_dir() else None,
+        )
     )
 
 

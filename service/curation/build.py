@@ -19,11 +19,10 @@ from sqlalchemy import Engine
 
 from service.curation.choice import choose_rows, topics_of
 from service.curation.compose import Chosen, Style, compose, pairs_of
-from service.curation.dataset import Frozen, attach, count_samples, freeze, read_manifest, ready
-from service.curation.datasheet import DATASHEET, facts_of, write_datasheet
+from service.curation.dataset import Frozen, attach, count_samples, freeze, ready
 from service.curation.features import opening_hash
 from service.curation.gather import Drops, Report, gather
-from service.curation.lineage import count_contributors, held_out
+from service.curation.lineage import held_out
 from service.curation.mix import Mixed, Rows, Sources, mix, most_rated, plan
 from service.curation.near import clusters
 from service.curation.owned import passages_of, read_owned
@@ -125,7 +124,6 @@ class _Build:
         lies = spread(pool, there, topics, train, self._owned.seeds)
         frozen = freeze(folder, *sides, about=self._about(mixed, lies))
         attach(frozen.path, DRAWING, lies.drawing)
-        attach(frozen.path, DATASHEET, self._datasheet(frozen, sides[0]))
         counts = {f"dropped_{reason}": number for reason, number in self._dropped().items()}
         return Built(frozen, *sides, {**frozen.counts, **counts}, prepared, not_ready)
 
@@ -259,10 +257,6 @@ class _Build:
             "spread": lies.report,
             "settings": msgspec.to_builtins(self._learning),
         }
-
-    def _datasheet(self, frozen: Frozen, train: Split) -> str:
-        facts = facts_of(self._persona.name, read_manifest(frozen.path))
-        return write_datasheet(msgspec.structs.replace(facts, contributors=count_contributors(train)))
 
 
 def _said(sample: Sample) -> tuple[Message, ...]:
