@@ -20,6 +20,7 @@ from sqlalchemy import Engine
 from service.curation.choice import choose_rows, topics_of
 from service.curation.compose import Chosen, Style, compose, pairs_of
 from service.curation.dataset import Frozen, attach, count_samples, freeze, ready
+from service.curation.favourites import say_too_often
 from service.curation.features import opening_hash
 from service.curation.gather import Drops, Report, gather
 from service.curation.lineage import held_out
@@ -117,7 +118,7 @@ class _Build:
         train = self._without_twins(train, holdout)
         not_ready = ready(count_samples(train.samples), self._learning.minimum)
         if not not_ready:
-            train = self._review(pool, surprise, train)
+            train = self._review(pool, surprise, self._varied(train))
             not_ready = ready(count_samples(train.samples), self._learning.minimum)
         mixed = self._mix(train, holdout, complete=not not_ready)
         sides = (self._train_side(pool, train, mixed), self._holdout_side(pool, holdout))
@@ -181,6 +182,13 @@ class _Build:
         self._report("asking the base how likely the replies are", 0, len(train.samples))
         flagged = hold_unlikely(self._engine, self._persona.name, pool, surprise, train, self._tools.surprise, self._learning.surprise)
         return self._left(train, [not flag for flag in flagged], UNLIKELY)
+
+    def _varied(self, train: Chosen) -> Chosen:
+        """No word in too many of the liked replies."""
+        liked = [place for place, sample in enumerate(train.samples) if sample.label]
+        flags = say_too_often([train.samples[place].completion for place in liked], self._learning.caps.word)
+        gone = {place for place, goes in zip(liked, flags, strict=True) if goes}
+        return self._left(train, [place not in gone for place in range(len(train.samples))], "word_cap")
 
     def _mix(self, train: Chosen, holdout: Chosen, complete: bool) -> Mixed:
         """People's samples with those of the owner and of the models; `complete` if it is worth asking models for theirs."""

@@ -12,6 +12,7 @@ from service.curation.text import make_whole, normalise
 from service.curation.vectors import vector
 
 _BEGINNING_WORDS = 2
+_PAUSES = (",", ".", "!", "?", ";", ":", "…", "-", "—")
 
 
 class Spoken(NamedTuple):
@@ -33,7 +34,7 @@ def extract(spoken: Spoken, sensitive: Callable[[str], bool]) -> bytes:
     record["context"] = text_hash(*(part for turn in before for part in turn))
     record["opening"] = opening_hash(spoken.opening)
     words = said.split(" ") if said else []
-    record["beginning"] = text_hash(*words[:_BEGINNING_WORDS])
+    record["beginning"] = text_hash(*_beginning(words))
     record["words"] = len(words)
     record["flags"] = (
         (DICTATED if dictates(message) or echoes(message, reply) else 0)
@@ -43,3 +44,8 @@ def extract(spoken: Spoken, sensitive: Callable[[str], bool]) -> bytes:
     record["signature"] = signature(f"{message}\n{reply}")
     record["vector"] = vector(message)
     return record.tobytes()
+
+
+def _beginning(words: Sequence[str]) -> Sequence[str]:
+    """The first two words, or the first alone where a pause follows it: "Well, I" and "Well, you" begin alike."""
+    return words[:1] if words and words[0].endswith(_PAUSES) else words[:_BEGINNING_WORDS]

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from math import log, sqrt
+from math import ceil, log, sqrt
 
 import msgspec
 
@@ -15,6 +15,7 @@ _OPENING_SHARE = 0.05
 _WHOLE = 0.8
 _WORD_SHARE = 0.15
 _ENOUGH_OTHERS = 40
+_ENOUGH_LIKED = 40
 _UNLIKELY = 3.3  # standard errors: a chance of one in 2,000 for each word
 _TWICE = 2.0
 
@@ -72,6 +73,32 @@ def find_favourites(replies: Sequence[str], others: Sequence[str] = ()) -> Favou
             found.append(FavouriteWord(word=word, replies=count, share=round(share, 4), others=rounded))
     found.sort(key=lambda each: (-each.replies, each.word))
     return Favourites(replies=len(replies), openings=tuple(_openings(texts)), words=tuple(found[:_MOST_ROWS]))
+
+
+def say_too_often(replies: Sequence[str], share: float) -> list[bool]:
+    """Say of each reply whether it goes, so that none but the commonest words of a language stands in more than `share` of those that stay.
+
+    The oldest go first, as they stand first. With fewer than 40 replies there is nothing to tell a habit from chance, and never are fewer
+    than 40 left. A share of 0 or 1 is no bound.
+    """
+    goes = [False] * len(replies)
+    if not 0 < share < 1:
+        return goes
+    texts = [set(_words(reply)) for reply in replies]
+    habits = sorted(
+        ((word, count) for word, count in _texts_with([list(text) for text in texts]).items() if word not in STOP_WORDS),
+        key=lambda each: (-each[1], each[0]),
+    )
+    for word, count in habits:
+        if count <= share * _ENOUGH_LIKED:
+            break
+        said = [place for place, text in enumerate(texts) if word in text and not goes[place]]
+        left = len(goes) - sum(goes)
+        # Of `left` replies `k` may go until the rest of those that say it is its share of the rest: (said - k) <= share * (left - k).
+        excess = ceil((len(said) - share * left) / (1 - share))
+        for place in said[: max(0, min(excess, left - _ENOUGH_LIKED))]:
+            goes[place] = True
+    return goes
 
 
 def as_markdown(favourites: Favourites) -> str:

@@ -17,7 +17,7 @@ FEATURES = np.dtype(
         ("same", "<u8"),  # hash of the normalised context, message and reply: equal means an exact duplicate
         ("opening", "<u8"),  # hash of the normalised first message of the conversation
         ("context", "<u8"),  # hash of the normalised context and message: equal means that the replies are variants
-        ("beginning", "<u8"),  # hash of the first two words of the reply
+        ("beginning", "<u8"),  # hash of the first two words of the reply, or of the first where a pause follows it
         ("words", "<u4"),  # how many words the reply has
         ("flags", "<u4"),  # bits, see below
         ("signature", "<u4", (PERMUTATIONS,)),  # MinHash of message and reply

@@ -20,6 +20,7 @@ REASONS = {
     "day_cap": "There were more samples than one person may give in a day.",
     "person_cap": "There were more samples than one person may give.",
     "beginning_cap": "Too many liked replies begin with the same words.",
+    "word_cap": "Too many liked replies have the same word in them.",
     "holdout_twin": "It is nearly the same as a held-out one, and would give that away.",
     "over_budget": "There was more than the budget of rows; the others cover the topics better.",
     "too_long": "It is longer than the budget of tokens, even without its oldest exchanges.",

@@ -84,7 +84,8 @@ class Budget(_Section, frozen=True, kw_only=True):
 class Caps(_Section, frozen=True, kw_only=True):
     """The most samples of one person, of one conversation, of one person in one day, and of one cluster of near-duplicates; 0 is no cap.
 
-    `opening` is the largest share of liked replies that may begin with the same words.
+    `opening` is the largest share of liked replies that may begin with the same words, `word` that may have the same word in them, the
+    commonest words of a language aside.
     """
 
     person: _Count = 200
@@ -92,6 +93,7 @@ class Caps(_Section, frozen=True, kw_only=True):
     day: _Count = 50
     alike: _Count = 3
     opening: _Share = 0.25
+    word: _Share = 0.5
 
 
 class Trust(_Section, frozen=True, kw_only=True):

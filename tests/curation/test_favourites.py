@@ -5,7 +5,7 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.curation.favourites import as_markdown, find_favourites
+from service.curation.favourites import as_markdown, find_favourites, say_too_often
 
 WORDS = [f"word{letter}{other}" for letter in "abcdefghijklmnop" for other in "abcdefghijklmnop"]
 
@@ -94,3 +94,27 @@ def test_any_replies_have_an_answer(replies, others):
         assert shares == sorted(shares, reverse=True)
         assert all(0 < share <= 1 for share in shares)
     assert {line.count("|") for line in as_markdown(found).splitlines()} <= {0, 4, 5}
+
+
+def test_a_word_may_stand_in_no_more_than_its_share_of_the_replies():
+    """Of 60 replies with a favourite word among 240, 20 of the 200 that stay have it at a share of a tenth; the oldest went."""
+    replies = [f"Splendid deed{place}x." if place % 4 == 0 else f"Word{place}y thing{place}z." for place in range(240)]
+    goes = say_too_often(replies, 0.1)
+    stay = [reply for reply, gone in zip(replies, goes, strict=True) if not gone]
+    assert (len(stay), sum("Splendid" in reply for reply in stay)) == (200, 20)
+    assert goes[0] and not goes[236]
+    assert not any(gone and "Splendid" not in reply for reply, gone in zip(replies, goes, strict=True))
+
+
+@given(st.lists(st.text("ab ", max_size=12), max_size=120), st.floats(0, 1))
+def test_what_stays_is_enough_to_learn_from(replies, share):
+    """Nothing goes of 40 replies or fewer, and 40 are always left; the commonest words of a language never count."""
+    goes = say_too_often(replies, share)
+    assert len(replies) - sum(goes) >= min(len(replies), 40)
+    assert not any(say_too_often(["the and of you"] * 100, 0.1))
+
+
+def test_without_a_share_every_reply_stays():
+    """0 and 1 switch the bound off."""
+    assert not any(say_too_often(["Splendid."] * 100, 0))
+    assert not any(say_too_often(["Splendid."] * 100, 1))
