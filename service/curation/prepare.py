@@ -22,7 +22,7 @@ from service.db.engine import reading, transaction
 from service.db.tables import Exchange, Prepared, Rating
 
 _AT_ONCE = 2_000
-_WORTH_MORE_PROCESSES = 30_000
+WORTH_MORE_PROCESSES = 30_000
 """New rows; for fewer it takes longer to start processes than they save."""
 
 Report = Callable[[int, int], None]
@@ -35,15 +35,18 @@ def prepare(
     exchange: Identifiers,
     sensitive: Callable[[str], bool],
     report: Report = lambda done, total: None,
+    worth_more_processes: int = WORTH_MORE_PROCESSES,
 ) -> tuple[Features, npt.NDArray[np.float64]]:
     """Return the features of each unit, and how unlikely the base finds it (nats per token, NaN where not known).
 
     A unit is a reply (its id is the exchange's) or a correction (the rating's). What was prepared before is read, the rest worked out
-    and kept. Safe to break off anywhere: what is kept is whole, and is not worked out again.
+    and kept; from `worth_more_processes` new ones on by a process per core, for which `sensitive` must be a function that can be pickled.
+    Safe to break off anywhere: what is kept is whole, and is not worked out again.
     """
     features, surprise, missing = _read(engine, unit)
     if len(missing):
-        _work_out(engine, unit[missing], exchange[missing], sensitive, report)
+        with _processes(len(missing) >= worth_more_processes) as processes:
+            _work_out(engine, unit[missing], exchange[missing], partial(_work_out_all, sensitive=sensitive), processes, report)
         features, surprise, missing = _read(engine, unit)
     return features, surprise
 
@@ -74,35 +77,34 @@ def _read(engine: Engine, unit: Identifiers) -> tuple[Features, npt.NDArray[np.f
     return features, surprise_of, np.flatnonzero(~there)
 
 
-def _work_out(engine: Engine, unit: Identifiers, exchange: Identifiers, sensitive: Callable[[str], bool], report: Report) -> None:
-    """Work out and keep, batch by batch."""
-    total, done = len(unit), 0
-    work = partial(_work_out_all, sensitive=sensitive)
-    named = [(name.decode(), of.decode()) for name, of in zip(unit.tolist(), exchange.tolist(), strict=True)]
-    with _processes(total) as processes:
-        spoken = (_read_spoken(engine, named[start : start + _AT_ONCE]) for start in range(0, total, _AT_ONCE))
-        for rows in _in_order(processes, work, spoken):
-            _keep(engine, rows)
-            done += len(rows)
-            report(done, total)
-
-
 _Row = tuple[str, str, bytes]
 _Given = list[tuple[str, str, Spoken]]
+_Work = Callable[[_Given], list[_Row]]
+
+
+def _work_out(engine: Engine, unit: Identifiers, exchange: Identifiers, work: _Work, processes: Any, report: Report) -> None:
+    """Work out and keep, batch by batch."""
+    total, done = len(unit), 0
+    named = [(name.decode(), of.decode()) for name, of in zip(unit.tolist(), exchange.tolist(), strict=True)]
+    spoken = (_read_spoken(engine, named[start : start + _AT_ONCE]) for start in range(0, total, _AT_ONCE))
+    for rows in _in_order(processes, work, spoken):
+        _keep(engine, rows)
+        done += len(rows)
+        report(done, total)
 
 
 def _work_out_all(batch: _Given, sensitive: Callable[[str], bool]) -> list[_Row]:
     return [(name, exchange, extract(spoken, sensitive)) for name, exchange, spoken in batch]
 
 
-def _processes(total: int) -> Any:
-    if total < _WORTH_MORE_PROCESSES:
+def _processes(several: bool) -> Any:
+    if not several:
         return nullcontext(None)
     # Not forked: this process has threads.
     return ProcessPoolExecutor(os.cpu_count() or 1, mp_context=multiprocessing.get_context("spawn"))
 
 
-def _in_order(processes: Any, work: Callable[[_Given], list[_Row]], batches: Iterator[_Given]) -> Iterator[list[_Row]]:
+def _in_order(processes: Any, work: _Work, batches: Iterator[_Given]) -> Iterator[list[_Row]]:
     """The results in the order of the batches; a few are under way at once, so that texts are never all in memory."""
     if processes is None:
         yield from map(work, batches)
