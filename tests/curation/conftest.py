@@ -37,8 +37,7 @@ class Records:
         conversation = conversation or f"of {name}"
         person = person or f"owner of {persona}"
         self._once(f"person {person}", Person(id=person, external=person))
-        self._once(f"version {persona}", Version(id=f"v0 of {persona}", persona=persona, number=0))
-        self._once(f"prompt {prompt}", Prompt(fingerprint=prompt, persona=persona, text=prompt))
+        self.begin(persona, prompt)
         self._once(f"conversation {conversation}", Conversation(id=conversation, persona=persona, person_id=person))
         with transaction(self.engine) as session:
             session.add(
@@ -55,6 +54,11 @@ class Records:
                     boot="b",
                 )
             )
+
+    def begin(self, persona: str = "friend", prompt: str = "You are Friend.") -> None:
+        """What every exchange refers to: the untrained version of the persona, and the prompt in force."""
+        self._once(f"version {persona}", Version(id=f"v0 of {persona}", persona=persona, number=0))
+        self._once(f"prompt {prompt}", Prompt(fingerprint=prompt, persona=persona, text=prompt))
 
     def rate(self, exchange: str, thumb: str, *, person: str = "ann", correction: str | None = None) -> str:
         self._once(f"person {person}", Person(id=person, external=person))
