@@ -51,19 +51,20 @@ def lineage_rows(dataset_id: str, train: Split, holdout: Split) -> list[tables.S
 
 
 def held_out(session: Session, persona_name: str) -> frozenset[str]:
-    """Return the ids of the exchanges that any dataset of the persona held out, as a sample or on either side of a pair.
+    """Return the ids of the exchanges that may never be trained on.
 
-    None of them may be trained on, ever.
+    They are those that any dataset of the persona held out, as a sample or on either side of a pair, and all others of their
+    conversations: what is said later has the held-out words before it, also when their rating was withdrawn since.
     """
     found: set[str] = set()
     for column in (tables.Sample.exchange_id, tables.Sample.other_id):
         query = (
-            select(col(column))
+            select(col(tables.Exchange.conversation_id))
+            .join(tables.Sample, col(column) == col(tables.Exchange.id))
             .join(tables.Dataset, col(tables.Dataset.id) == col(tables.Sample.dataset_id))
-            .where(col(tables.Dataset.persona) == persona_name, col(tables.Sample.split) == "holdout", col(column).is_not(None))
-            .distinct()
+            .where(col(tables.Dataset.persona) == persona_name, col(tables.Sample.split) == "holdout")
         )
-        found.update(name for name in session.scalars(query) if name is not None)
+        found.update(session.scalars(select(col(tables.Exchange.id)).where(col(tables.Exchange.conversation_id).in_(query))))
     return frozenset(found)
 
 

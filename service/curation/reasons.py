@@ -27,6 +27,18 @@ REASONS = {
     "golden": "It is a golden row of the owner, or of its conversation: it is judged by, never trained on.",
     "already_there": "The same row came from another source.",
     "opening_held_out": "It begins like a conversation that is held out.",
+    "replay_empty": "The base's own answer says nothing.",
+    "replay_unfinished": "The base's own answer was cut off at its longest.",
+    "replay_looping": "The base's own answer runs in circles.",
+    "replay_already_there": "The base has given the same answer before.",
+    "paraphrase_empty": "The other wording of a message says nothing.",
+    "paraphrase_unfinished": "The other wording of a message was cut off at its longest.",
+    "paraphrase_too_long": "The other wording of a message is much longer than the message.",
+    "paraphrase_marks": "The other wording of a message has marks in it that are not part of a message.",
+    "paraphrase_changed": "The other wording lost or added something that must stay, such as a number, a link or a placeholder.",
+    "paraphrase_too_alike": "The other wording is nearly the message itself, or one that is there already.",
+    "paraphrase_held_out": "The other wording is the opening of a conversation that is held out.",
+    "paraphrase_failed": "The model that puts messages into other words could not be asked.",
 }
 """Every reason key that a build may count, but those that end in `_over_share`, which begin with the name of a source of the mix."""
 

@@ -99,20 +99,24 @@ def fill(records: Any, numbers: range, *, person: Callable[[int], str] = lambda 
     for number in numbers:
         who, talk = person(number), f"talk {number}"
         records.person(who, who)
-        said = Exchange(
-            id=name_of(number),
-            conversation_id=talk,
-            persona="friend",
-            version_id="v0 of friend",
-            fingerprint="You are Friend.",
-            context=[],
-            message=babble(number),
-            reply=babble(-number - 1),
-            state=ExchangeState.complete,
-            boot="b",
-        )
-        rows += [Conversation(id=talk, persona="friend", person_id=who), said, _rating(number, who, thumb)]
+        rows += [Conversation(id=talk, persona="friend", person_id=who), said(number, talk), _rating(number, who, thumb)]
     records.add(*rows)
+
+
+def said(number: int, talk: str, context: list[dict[str, str]] | None = None) -> Exchange:
+    """The exchange of this number, in a conversation of `fill`: `talk 7` is that of number 7."""
+    return Exchange(
+        id=name_of(number),
+        conversation_id=talk,
+        persona="friend",
+        version_id="v0 of friend",
+        fingerprint="You are Friend.",
+        context=context or [],
+        message=babble(number),
+        reply=babble(-number - 1),
+        state=ExchangeState.complete,
+        boot="b",
+    )
 
 
 def rate(records: Any, number: int, person: str, thumb: str, correction: str | None = None, *, name: str = "") -> str:

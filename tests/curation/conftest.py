@@ -1,14 +1,12 @@
 """A real database to harvest from, and a short way to fill it."""
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 from sqlalchemy import Engine
 
 from service.curation.sample import Sample
-from service.db.engine import open_engine, reading, transaction
-from service.db.migration import upgrade
+from service.db.engine import reading, transaction
 from service.db.tables import Conversation, Exchange, ExchangeState, Import, Person, Prompt, Rating, Thumb, Version, now
 from service.personas.shelf import Message
 
@@ -98,11 +96,9 @@ class Records:
 
 
 @pytest.fixture
-def records(tmp_path: Path) -> Iterator[Records]:
-    engine = open_engine(f"sqlite:///{tmp_path / 'attune.sqlite'}")
-    upgrade(engine)
-    yield Records(engine)
-    engine.dispose()
+def records(sqlite: Engine) -> Records:
+    """A way to fill a SQLite file that is empty."""
+    return Records(sqlite)
 
 
 @pytest.fixture(scope="session")
