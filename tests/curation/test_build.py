@@ -152,6 +152,32 @@ def test_a_conversation_that_was_held_out_stays_so_when_its_rating_is_withdrawn(
     assert name_of(99) not in trained(built)
 
 
+def test_prompts_that_only_personal_data_told_apart_are_not_on_both_sides(records, builds):
+    """Addresses unlike each other become one placeholder: what was told apart by them is one prompt then."""
+    builds.learn(holdout=0.5)
+    fill(records, range(10))
+    for number in range(20, 32):
+        address = babble(number, 4).strip(".").replace(" ", ".").lower()
+        records.exchange(name_of(number), f"{address}@example.org", babble(-number - 1))
+        rate(records, number, "ann", "up")
+    built = builds.build()
+    sides = [sum(row["prompt"][-1]["content"] == "[email]" for row in rows_of(built.frozen.path, side)) for side in ("train", "holdout")]
+    assert sides[0] == 0
+    assert 0 < sides[1] < 12
+    assert drops_of(built) == {"holdout_twin": 12 - sides[1]}
+
+
+def test_what_is_the_same_once_personal_data_is_gone_is_there_once(records, builds):
+    """Whoever writes their own address gets the same answer as everybody: one sample of it is enough."""
+    for number in range(3):
+        address = babble(number, 4).strip(".").replace(" ", ".").lower()
+        records.exchange(name_of(number), f"{address}@example.org", "Thank you, I shall write to you soon.")
+        rate(records, number, "ann", "up")
+    built = builds.build()
+    assert len(trained(built)) == 1
+    assert drops_of(built) == {"duplicate": 2}
+
+
 def test_the_words_of_a_quarantined_person_vanish(records, builds):
     """What they said, what they rated, and what others thought of what they said; everything else stays."""
     fill(records, range(10))
@@ -350,7 +376,7 @@ def test_hostile_words_are_kept_as_they_are(database, tmp_path):
     long = "many words " * 100_000
     fill(records, range(5))
     for number, text in enumerate((marks, controls, long), 10):
-        records.exchange(name_of(number), text, f"{text} indeed")
+        records.exchange(name_of(number), text, f"{text[:100]} indeed")
         rate(records, number, "ann", "up")
     built = builds.build(count=lambda message: 1)
     path = built.frozen.train
@@ -359,7 +385,7 @@ def test_hostile_words_are_kept_as_they_are(database, tmp_path):
     rows = {row["exchange"]: row for row in map(json.loads, lines)}
     for number, text in enumerate((marks, controls, long), 10):
         assert rows[name_of(number)]["prompt"][-1]["content"] == text
-        assert rows[name_of(number)]["completion"][0]["content"] == f"{text} indeed"
+        assert rows[name_of(number)]["completion"][0]["content"] == f"{text[:100]} indeed"
     assert list(rows_of(built.frozen.path, "train")) == list(rows.values())
 
 

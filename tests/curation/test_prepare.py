@@ -6,7 +6,7 @@ from sqlalchemy import insert, select, update
 
 from service.chat.crisis import speaks_of_self_harm
 from service.curation.extraction import Spoken, extract
-from service.curation.features import FEATURES, RECIPE
+from service.curation.features import FEATURES, RECIPE, text_hash
 from service.curation.prepare import prepare
 from service.curation.verdicts import identifiers
 from service.db.engine import transaction
@@ -65,12 +65,13 @@ def test_what_was_prepared_is_read_and_not_worked_out_again(records):
     """The second call works out nothing, the third only what is new; the features are the same, in whatever order they are asked for."""
     for name in ("e1", "e2", "e3"):
         records.exchange(name, f"Message {name}", f"Reply {name}")
-    first, _, worked = prepared(records, "e1", "e2")
+    first, _, worked = prepared(records, "e2", "e1")
     assert worked == 2
-    again, _, worked = prepared(records, "e2", "e1")
+    again, _, worked = prepared(records, "e1", "e2")
     assert worked == 0
     assert (again == first[::-1]).all()
-    more, _, worked = prepared(records, "e3", "e1", "e2")
+    assert (first["context"] == [text_hash("user", f"message {name}") for name in ("e2", "e1")]).all()
+    more, _, worked = prepared(records, "e3", "e2", "e1")
     assert worked == 1
     assert (more[1:] == first).all()
     assert len(np.unique(more["same"])) == 3
