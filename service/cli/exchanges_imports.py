@@ -26,7 +26,7 @@ def imports(persona: str | None, as_json: bool) -> None:
         show_rows(("id", "persona", "file", "form", "what", "at (UTC)", "state"), rows, empty)
 
 
-@click.command()
+@click.command("withdraw-import")
 @click.argument("import_id", metavar="ID")
 @as_json
 def withdraw(import_id: str, as_json: bool) -> None:

@@ -96,7 +96,7 @@ def _section(title: str, lines: Sequence[str]) -> str:
 
 
 def _purpose(facts: Facts) -> list[str]:
-    base = f", from the base {facts.base}," if facts.base else ""
+    base = f", from the base {facts.base}" if facts.base else ""
     return [
         f"What the persona {facts.persona} learns its voice from{base}, and what its versions are judged by.",
         f"Frozen at {facts.manifest.made_at} under the hash of its content, `{facts.manifest.hash}`. It is never changed.",

@@ -37,7 +37,8 @@ def spread(pool: Pool, there: Rows, topics: Topics, chosen: Chosen, seeds: Seque
     texts: list[list[str]] = [[] for _ in topics.centres]
     for sample, place in zip(chosen.samples, places, strict=True):
         texts[topics.of_row[place]].append(sample.prompt[-1].content)
-    sown = np.array([vector(seed.prompt[-1].content) for seed in seeds], np.int8).reshape(-1, DIMENSIONS)
+    placed = seeds if len(topics.centres) else ()  # without a topic no seed lies in one
+    sown = np.array([vector(seed.prompt[-1].content) for seed in placed], np.int8).reshape(-1, DIMENSIONS)
     vectors, liked = pool.features["vector"][there], pool.liked[there]
     covered, dots = coverage.measure_coverage(name_topics(texts), topics, vectors, liked, places, sown)
     loved = [sample.completion for sample in chosen.samples if sample.label]

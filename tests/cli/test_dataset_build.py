@@ -8,6 +8,7 @@ from service import registry
 from service.db.engine import transaction
 from service.db.tables import Conversation, Exchange, ExchangeState, Person, Prompt, Rating, Thumb
 from tests.cli.conftest import Shell
+from tests.processes import ROOT
 
 _FEW = "learning: {minimum: {liked: 5, each_label: 2}, mix: {replay: 0}, surprise: 0, trust: {new_person: 0, sweep: 0}}"
 _TOPICS = ["garden", "river", "violin", "bicycle", "kitchen", "winter", "market", "library", "mountain", "harbour", "train", "painting"]
@@ -84,3 +85,10 @@ def test_too_little_is_an_answer(here: Shell, rate: Callable[[int], None]) -> No
     none = here("dataset", "build", "mentor", "--json")
     assert none.code == 6 and none.document["ready"] is False and "0 liked replies" in none.document["reason"]
     assert here("dataset", "build", "ghost").code == 3
+
+
+def test_seeds_alone_are_too_little(here: Shell) -> None:
+    """In an empty home, with the seeds of the shipped persona, the answer is what is missing."""
+    (here.personas / "friend.seeds.jsonl").write_text((ROOT / "persona_prompts" / "friend.seeds.jsonl").read_text(encoding="utf-8"))
+    first = here("dataset", "build", "friend")
+    assert first.code == 6 and "There are 0 liked replies" in first.err and "There was nothing to choose from." in first.out
