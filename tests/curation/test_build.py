@@ -356,6 +356,13 @@ def test_the_same_words_give_the_same_dataset_on_every_database(sqlite, postgres
     assert len(set(files[0].values())) > 4
 
 
+def test_the_newest_word_counts_in_whatever_order_ratings_lie(records, builds):
+    """Ids tell which is newer: one that is older but was written later changes nothing."""
+    fill(records, range(3))
+    rate(records, 1, "ann", "down", name="0" * 32)
+    assert [row["label"] for row in rows_of(builds.build().frozen.path, "train")] == [True] * 3
+
+
 def test_a_build_asked_twice_is_the_same(records, builds):
     """Nothing is worked out anew, nothing is written anew, and the same hash comes out."""
     builds.learn(holdout=0.3)
