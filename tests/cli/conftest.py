@@ -93,12 +93,16 @@ class _Here(Shell):
     def __init__(self, attune: Shell, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
         self.folder, self.home, self.personas = attune.folder, attune.home, attune.personas
         self._capsys = capsys
+        self._monkeypatch = monkeypatch
         for name, value in self.environment.items():
             monkeypatch.setenv(name, value)
 
-    def __call__(self, *arguments: str, **_settings: str) -> Ended:
+    def __call__(self, *arguments: str, **settings: str) -> Ended:
         self._capsys.readouterr()
-        code = run(arguments)
+        with self._monkeypatch.context() as changed:
+            for name, value in settings.items():
+                changed.setenv(name, value)
+            code = run(arguments)
         said = self._capsys.readouterr()
         return Ended(code, said.out, said.err)
 

@@ -14,9 +14,9 @@ _NASTY = "[/bold] [red]now\x1b[2J\x07\nand\tthen"
 
 
 @pytest.fixture
-def told(attune: Shell) -> Shell:
+def told(here: Shell) -> Shell:
     """A home in which three things were said: liked, disliked and then withdrawn, and never rated."""
-    with attune.database() as engine, transaction(engine) as session:
+    with here.database() as engine, transaction(engine) as session:
         person = Person(external="someone")
         session.add_all([person, Prompt(fingerprint="f", persona="friend", text="You are Friend.")])
         session.flush()
@@ -42,7 +42,7 @@ def told(attune: Shell) -> Shell:
             for thumb in thumbs:
                 session.add(Rating(exchange_id=exchange.id, person_id=person.id, rating=thumb, reasons=[]))
                 session.flush()
-    return attune
+    return here
 
 
 def test_exchanges_are_listed_with_the_last_word_on_each(told: Shell) -> None:
@@ -66,74 +66,74 @@ def test_a_table_shows_whatever_was_said(told: Shell) -> None:
     assert "\x07" not in table.out
 
 
-def test_nothing_said_yet_is_said(attune: Shell) -> None:
+def test_nothing_said_yet_is_said(here: Shell) -> None:
     """An empty list is `[]` for programs and a hint for people; of a persona that does not exist it is exit 3."""
-    assert attune("exchanges", "list", "--json").document == []
-    hint = attune("exchanges", "list", "--persona", "friend")
+    assert here("exchanges", "list", "--json").document == []
+    hint = here("exchanges", "list", "--persona", "friend")
     assert (hint.code, hint.out, hint.err) == (0, "", "Nothing was said yet. Start: attune up\n")
-    assert attune("exchanges", "list", "--persona", "ghost").code == 3
+    assert here("exchanges", "list", "--persona", "ghost").code == 3
 
 
 def _chat(*contents: str) -> str:
     return json.dumps({"messages": [{"role": ("user", "assistant")[place % 2], "content": text} for place, text in enumerate(contents)]})
 
 
-def test_a_file_is_imported_listed_and_taken_back(attune: Shell, tmp_path: Path) -> None:
+def test_a_file_is_imported_listed_and_taken_back(here: Shell, tmp_path: Path) -> None:
     """The import says what it found and how to undo it; the same file again is a conflict until it was."""
     path = tmp_path / "talks.jsonl"
     path.write_text(f"{_chat('Hi', 'Hello.', 'Tea?', 'Yes!')}\n{_chat('Bye', 'See you.')}\n")
-    tried = attune("exchanges", "import", str(path), "--as", "friend", "--dry-run", "--json")
+    tried = here("exchanges", "import", str(path), "--as", "friend", "--dry-run", "--json")
     assert (tried.code, tried.document["import"], tried.document["dialogues"], tried.document["liked"]) == (0, None, 2, 3)
     assert "Nothing was kept: this was a dry run." in tried.err
-    assert attune("exchanges", "imports", "--json").document == []
-    done = attune("exchanges", "import", str(path), "--as", "friend")
+    assert here("exchanges", "imports", "--json").document == []
+    done = here("exchanges", "import", str(path), "--as", "friend")
     assert (done.code, done.out) == (0, "")
     found, undo = done.err.splitlines()
     assert found == "openai: 2 conversations with 3 replies: 3 liked, 0 disliked, 0 corrected, 0 not rated."
     name = undo.removeprefix("Imported for friend. To take it back: attune exchanges withdraw-import ")
-    (listed,) = attune("exchanges", "imports", "--json").document
+    (listed,) = here("exchanges", "imports", "--json").document
     assert (listed["id"], listed["source"], listed["withdrawn_at"]) == (name, "talks.jsonl", None)
     assert listed["counts"] == {"dialogues": 2, "exchanges": 3, "liked": 3, "disliked": 0, "corrected": 0}
-    assert [row["rating"] for row in attune("exchanges", "list", "--json").document] == ["up"] * 3
-    again = attune("exchanges", "import", str(path), "--as", "friend")
+    assert [row["rating"] for row in here("exchanges", "list", "--json").document] == ["up"] * 3
+    again = here("exchanges", "import", str(path), "--as", "friend")
     assert (again.code, name in again.err) == (7, True)
-    undone = attune("exchanges", "withdraw-import", name)
+    undone = here("exchanges", "withdraw-import", name)
     assert (undone.code, undone.out) == (0, "")
     assert undone.err == "Withdrawn: talks.jsonl, 2 dialogues, 3 exchanges, 3 liked. The next night of friend learns without it.\n"
-    assert [row["rating"] for row in attune("exchanges", "list", "--json").document] == [None] * 3
-    assert attune("exchanges", "import", str(path), "--as", "friend").code == 0
-    assert "withdrawn 2" in attune("exchanges", "imports").out
-    assert attune("exchanges", "withdraw-import", "nothing").code == 3
+    assert [row["rating"] for row in here("exchanges", "list", "--json").document] == [None] * 3
+    assert here("exchanges", "import", str(path), "--as", "friend").code == 0
+    assert "withdrawn 2" in here("exchanges", "imports").out
+    assert here("exchanges", "withdraw-import", "nothing").code == 3
 
 
-def test_a_broken_file_is_imported_as_a_whole_or_not_at_all(attune: Shell, tmp_path: Path) -> None:
+def test_a_broken_file_is_imported_as_a_whole_or_not_at_all(here: Shell, tmp_path: Path) -> None:
     """Exit 2 with file and line; with --skip-broken the rest is imported, and what was left out is told."""
     path = tmp_path / "talks.jsonl"
     path.write_text(f"{_chat('Hi', 'Hello.')}\n{_chat('alone')}\n{{\n")
-    refused = attune("exchanges", "import", str(path), "--as", "friend", "--json")
+    refused = here("exchanges", "import", str(path), "--as", "friend", "--json")
     assert (refused.code, refused.out) == (2, "")
     assert refused.err.splitlines() == [
         "attune: Nothing was imported, as 2 records are broken. Mend the file, or leave them out with --skip-broken.",
         f"{path}:2: there is no reply to a user's message.",
         f"{path}:3: this is not JSON: Expecting property name enclosed in double quotes, in column 3.",
     ]
-    assert attune("exchanges", "list", "--json").document == []
-    done = attune("exchanges", "import", str(path), "--as", "friend", "--skip-broken", "--json")
+    assert here("exchanges", "list", "--json").document == []
+    done = here("exchanges", "import", str(path), "--as", "friend", "--skip-broken", "--json")
     assert (done.code, done.document["broken"], done.document["replies"]) == (0, 2, 1)
     assert f"left out: {path}:2: there is no reply to a user's message." in done.err
-    assert len(attune("exchanges", "list", "--json").document) == 1
+    assert len(here("exchanges", "list", "--json").document) == 1
 
 
-def test_nothing_to_import_is_exit_6_with_reasons(attune: Shell, tmp_path: Path) -> None:
+def test_nothing_to_import_is_exit_6_with_reasons(here: Shell, tmp_path: Path) -> None:
     """A file of which nothing can be learned is an answer; a persona that is not there and a file of no form are errors of their own."""
     path = tmp_path / "tools.jsonl"
     path.write_text(json.dumps({"messages": [{"role": "user", "content": "Hi"}, {"role": "tool", "content": "7"}]}) + "\n")
-    empty = attune("exchanges", "import", str(path), "--as", "friend")
+    empty = here("exchanges", "import", str(path), "--as", "friend")
     assert (empty.code, empty.out) == (6, "")
     assert empty.err == f"note: dialogues were left out: they call tools (1).\nThere is nothing to import in {path}.\n"
-    assert attune("exchanges", "import", str(path), "--as", "ghost").code == 3
+    assert here("exchanges", "import", str(path), "--as", "ghost").code == 3
     path.write_text("{}\n")
-    unknown = attune("exchanges", "import", str(path), "--as", "friend")
+    unknown = here("exchanges", "import", str(path), "--as", "friend")
     assert (unknown.code, "name one with --form" in unknown.err) == (2, True)
 
 

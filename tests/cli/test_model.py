@@ -9,13 +9,13 @@ from tests.cli.conftest import Shell
 
 
 @pytest.fixture
-def trained(attune: Shell) -> Shell:
+def trained(here: Shell) -> Shell:
     """A home in which friend has a second version, and a third that may not serve."""
-    with attune.database() as engine, transaction(engine) as session:
+    with here.database() as engine, transaction(engine) as session:
         registry.champion(session, "friend")
         session.add(Version(persona="friend", number=1, provider="local", model="friend-v1"))
         session.add(Version(persona="friend", number=2, provider="local", model="friend-v2", stage=Stage.quarantined))
-    return attune
+    return here
 
 
 def test_versions_are_listed(trained: Shell) -> None:

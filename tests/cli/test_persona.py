@@ -39,12 +39,12 @@ def engine() -> Iterator[str]:
         yield f"http://127.0.0.1:{server.getsockname()[1]}"
 
 
-def test_personas_are_listed_and_shown(attune: Shell) -> None:
+def test_personas_are_listed_and_shown(here: Shell) -> None:
     """The list carries the fingerprints that are stamped on every exchange, of file and prompt; no database is made for that."""
-    (attune.personas / "safety.txt").write_text("Be careful.\n")
-    listed = attune("persona", "list", "--json")
+    (here.personas / "safety.txt").write_text("Be careful.\n")
+    listed = here("persona", "list", "--json")
     assert (listed.code, listed.err) == (0, "")
-    mark, revision = fingerprint("You are Friend."), fingerprint((attune.personas / "friend.md").read_text())
+    mark, revision = fingerprint("You are Friend."), fingerprint((here.personas / "friend.md").read_text())
     assert listed.document[0] == {
         "name": "friend",
         "title": "Friend",
@@ -53,47 +53,47 @@ def test_personas_are_listed_and_shown(attune: Shell) -> None:
         "fingerprint": mark,
         "state": "ok",
     }
-    shown = attune("persona", "show", "friend", "--json").document
+    shown = here("persona", "show", "friend", "--json").document
     assert (shown["name"], shown["revision"], shown["fingerprint"], shown["prompt"]) == ("friend", revision, mark, "You are Friend.")
     assert (shown["safety"], shown["settings"]["greeting"]) == ("Be careful.", "Hello from Friend.")
-    assert attune("persona", "show", "friend").out == "You are Friend.\n"
-    assert not attune.home.exists()
+    assert here("persona", "show", "friend").out == "You are Friend.\n"
+    assert not here.home.exists()
 
 
-def test_a_broken_file_is_listed_with_its_mistake(attune: Shell) -> None:
+def test_a_broken_file_is_listed_with_its_mistake(here: Shell) -> None:
     """The others are listed all the same; showing the broken one says file and line."""
-    (attune.personas / "friend.md").write_text("---\ntitle: Friend\nmodels: [a:b]\ngreting: Hi\n---\nHi\n")
-    words = f"{attune.personas / 'friend.md'}:4: unknown key 'greting'. The nearest known key is 'greeting'."
-    listed = attune("persona", "list", "--json").document
+    (here.personas / "friend.md").write_text("---\ntitle: Friend\nmodels: [a:b]\ngreting: Hi\n---\nHi\n")
+    words = f"{here.personas / 'friend.md'}:4: unknown key 'greting'. The nearest known key is 'greeting'."
+    listed = here("persona", "list", "--json").document
     assert [(row["name"], row["state"]) for row in listed] == [("friend", words), ("mentor", "ok")]
-    table = attune("persona", "list")
+    table = here("persona", "list")
     assert (table.code, table.err) == (0, f"{words}\n")
     assert [line.split()[-1] for line in table.out.splitlines()] == ["state", "broken", "ok"]
-    shown = attune("persona", "show", "friend")
+    shown = here("persona", "show", "friend")
     assert (shown.code, shown.out, shown.err) == (2, "", f"attune: {words}\n")
-    assert attune("persona", "show", "ghost").code == 3
+    assert here("persona", "show", "ghost").code == 3
 
 
-def test_a_good_folder_passes_its_check(attune: Shell, engine: str) -> None:
+def test_a_good_folder_passes_its_check(here: Shell, engine: str) -> None:
     """Counts to stdout, nothing to stderr, exit 0."""
-    (attune.personas / "friend.seeds.jsonl").write_text(_SEED)
-    (attune.personas / "friend.golden.jsonl").write_text(_SEED * 3)
-    (attune.personas / "safety.seeds.jsonl").write_text(_SEED.replace("{", '{"kind": "unsafe", ', 1) * 2)
-    (attune.personas / "friend.probes.yaml").write_text("- {ask: 'Who are you?', about: identity}\n- {ask: 'Sure?', about: honesty}\n")
-    table = attune("persona", "check", ATTUNE_ENGINE=engine)
+    (here.personas / "friend.seeds.jsonl").write_text(_SEED)
+    (here.personas / "friend.golden.jsonl").write_text(_SEED * 3)
+    (here.personas / "safety.seeds.jsonl").write_text(_SEED.replace("{", '{"kind": "unsafe", ', 1) * 2)
+    (here.personas / "friend.probes.yaml").write_text("- {ask: 'Who are you?', about: identity}\n- {ask: 'Sure?', about: honesty}\n")
+    table = here("persona", "check", ATTUNE_ENGINE=engine)
     assert (table.code, table.err) == (0, "")
     columns, friend, _ = (line.split() for line in table.out.splitlines())
     assert dict(zip(columns, friend, strict=True)).items() >= {"name": "friend", "seeds": "1", "probes": "2"}.items()
-    document = attune("persona", "check", "--json", ATTUNE_ENGINE=engine).document
+    document = here("persona", "check", "--json", ATTUNE_ENGINE=engine).document
     assert (document["ok"], document["problems"], document["notes"], document["safety_seeds"]) == (True, [], [], 2)
     report = document["personas"][0]
     assert (report["name"], report["seeds"], report["golden"], report["probes"], report["lore"]) == ("friend", 1, 3, 2, 0)
     assert (report["fingerprint"], report["prompt_tokens"] > 0) == (fingerprint("You are Friend."), True)
 
 
-def test_every_mistake_of_every_file_is_told(attune: Shell, engine: str) -> None:
+def test_every_mistake_of_every_file_is_told(here: Shell, engine: str) -> None:
     """Settings, prompt, seeds, golden rows, probes, safety text and seeds, and providers: all at once, each with its file, and exit 6."""
-    folder = attune.personas
+    folder = here.personas
     (folder / "bad.md").write_text("---\ntitle: 5\nmodels: [local:x]\ngreting: Hi\nexamples: many\n---\nHi\n")
     (folder / "other.md").write_text("---\ntitle: Other\nmodels: [local:x, nowhere:x, nowhere:y]\n---\nHi\n")
     (folder / "friend.seeds.jsonl").write_text("{\n" + _SEED + "[]\n")
@@ -101,7 +101,7 @@ def test_every_mistake_of_every_file_is_told(attune: Shell, engine: str) -> None
     (folder / "friend.probes.yaml").write_text("- {ask: 'Sure?', about: weather}\n- {ask: 'Sure?'}\n")
     (folder / "safety.txt").write_bytes(b"\xff")
     (folder / "safety.seeds.jsonl").write_text(_SEED)
-    ended = attune("persona", "check", "--json", ATTUNE_ENGINE=engine)
+    ended = here("persona", "check", "--json", ATTUNE_ENGINE=engine)
     assert ended.code == 6
     starts = [
         f"{folder}/safety.txt: the file cannot be read",
@@ -118,17 +118,17 @@ def test_every_mistake_of_every_file_is_told(attune: Shell, engine: str) -> None
     ]
     problems = ended.document["problems"]
     assert [problem[: len(start)] for problem, start in zip(problems, starts, strict=True)] == starts
-    plain = attune("persona", "check", ATTUNE_ENGINE=engine)
+    plain = here("persona", "check", ATTUNE_ENGINE=engine)
     assert (plain.code, plain.err.splitlines()) == (6, problems)
 
 
-def test_a_provider_that_does_not_answer_is_told_but_is_no_mistake(attune: Shell) -> None:
+def test_a_provider_that_does_not_answer_is_told_but_is_no_mistake(here: Shell) -> None:
     """It may be started later; where it was looked for is said, without what its address may hide."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         closed = server.getsockname()[1]
-    (attune.personas / "friend.md").write_text("---\ntitle: Friend\nmodels: [ollama:x, openai:y]\n---\nHi\n")
+    (here.personas / "friend.md").write_text("---\ntitle: Friend\nmodels: [ollama:x, openai:y]\n---\nHi\n")
     settings = {"ATTUNE_ENGINE": f"http://127.0.0.1:{closed}", "OLLAMA_HOST": f"http://ann:s3cret@127.0.0.1:{closed}"}
-    ended = attune("persona", "check", **settings)
+    ended = here("persona", "check", **settings)
     assert ended.code == 0
     assert sorted(ended.err.splitlines()) == [
         f"Note: The provider local does not answer at http://127.0.0.1:{closed} now. Start it: attune up",
@@ -137,62 +137,62 @@ def test_a_provider_that_does_not_answer_is_told_but_is_no_mistake(attune: Shell
     ]
 
 
-def test_an_empty_folder_fails_its_check(attune: Shell) -> None:
+def test_an_empty_folder_fails_its_check(here: Shell) -> None:
     """It says what to write where."""
-    for path in attune.personas.iterdir():
+    for path in here.personas.iterdir():
         path.unlink()
-    ended = attune("persona", "check")
+    ended = here("persona", "check")
     assert ended.code == 6
     assert "There is no persona in" in ended.err
-    assert attune("persona", "list", "--json").document == []
+    assert here("persona", "list", "--json").document == []
 
 
-def test_the_texts_of_a_persona_are_listed_newest_first(attune: Shell) -> None:
+def test_the_texts_of_a_persona_are_listed_newest_first(here: Shell) -> None:
     """Each with its time, the exchanges it served, and which one the file holds now."""
-    first = fingerprint((attune.personas / "friend.md").read_text())
-    serve(attune)
-    second = rewrite(attune, "You are Friend, always.")
-    serve(attune)
-    rows = attune("persona", "revisions", "friend", "--json").document
+    first = fingerprint((here.personas / "friend.md").read_text())
+    serve(here)
+    second = rewrite(here, "You are Friend, always.")
+    serve(here)
+    rows = here("persona", "revisions", "friend", "--json").document
     assert [(row["revision"], row["exchanges"], row["present"]) for row in rows] == [(second, 0, True), (first, 0, False)]
     assert rows[0]["created_at"] > rows[1]["created_at"]
-    assert first in attune("persona", "revisions", "friend").out
-    kept = attune("persona", "show", "friend", "--revision", first[:8])
+    assert first in here("persona", "revisions", "friend").out
+    kept = here("persona", "show", "friend", "--revision", first[:8])
     assert (kept.code, fingerprint(kept.out)) == (0, first)
-    shown = attune("persona", "show", "friend", "--revision", first[:8], "--json").document
+    shown = here("persona", "show", "friend", "--revision", first[:8], "--json").document
     assert (shown["revision"], fingerprint(shown["text"])) == (first, first)
 
 
-def test_the_safety_text_has_revisions_too(attune: Shell) -> None:
+def test_the_safety_text_has_revisions_too(here: Shell) -> None:
     """It is called by the name of its file."""
-    (attune.personas / "safety.txt").write_text("Be careful.\n")
-    serve(attune)
-    (attune.personas / "safety.txt").write_text("Be very careful.\n")
-    rows = attune("persona", "revisions", "safety.txt", "--json").document
+    (here.personas / "safety.txt").write_text("Be careful.\n")
+    serve(here)
+    (here.personas / "safety.txt").write_text("Be very careful.\n")
+    rows = here("persona", "revisions", "safety.txt", "--json").document
     assert [(row["revision"], row["present"]) for row in rows] == [(fingerprint("Be careful."), False)]
-    assert attune("persona", "diff", "safety.txt").out.splitlines()[-2:] == ["-Be careful.", "+Be very careful."]
+    assert here("persona", "diff", "safety.txt").out.splitlines()[-2:] == ["-Be careful.", "+Be very careful."]
 
 
-def test_a_change_is_shown_line_by_line(attune: Shell) -> None:
+def test_a_change_is_shown_line_by_line(here: Shell) -> None:
     """By default the file now against the newest kept text that differs, also when the file is broken; or any two by their names."""
-    first = fingerprint((attune.personas / "friend.md").read_text())
-    serve(attune)
-    assert attune("persona", "diff", "friend")[:2] == (0, "")
-    second = rewrite(attune, "Two.")
-    serve(attune)
+    first = fingerprint((here.personas / "friend.md").read_text())
+    serve(here)
+    assert here("persona", "diff", "friend")[:2] == (0, "")
+    second = rewrite(here, "Two.")
+    serve(here)
     for prompt in ("Three.", "{{ broken"):
-        rewrite(attune, prompt)
-        shown = attune("persona", "diff", "friend")
+        rewrite(here, prompt)
+        shown = here("persona", "diff", "friend")
         lines = shown.out.splitlines()
         assert (shown.code, lines[0].startswith(f"--- friend {second}")) == (0, True)
-        assert lines[1] == f"+++ {attune.personas / 'friend.md'}"
+        assert lines[1] == f"+++ {here.personas / 'friend.md'}"
         assert lines[-2:] == ["-Two.", f"+{prompt}"]
-    assert attune("persona", "diff", "friend", first[:10]).out.splitlines()[-2:] == ["-You are Friend.", "+{{ broken"]
-    assert attune("persona", "diff", "friend", second, first).out.splitlines()[-2:] == ["-Two.", "+You are Friend."]
-    same = attune("persona", "diff", "friend", first, first)
+    assert here("persona", "diff", "friend", first[:10]).out.splitlines()[-2:] == ["-You are Friend.", "+{{ broken"]
+    assert here("persona", "diff", "friend", second, first).out.splitlines()[-2:] == ["-Two.", "+You are Friend."]
+    same = here("persona", "diff", "friend", first, first)
     assert (same.code, same.out, same.err) == (0, "", "Nothing differs.\n")
-    rewrite(attune, "Two.")
-    assert attune("persona", "diff", "friend").out.splitlines()[-2:] == ["-You are Friend.", "+Two."]
+    rewrite(here, "Two.")
+    assert here("persona", "diff", "friend").out.splitlines()[-2:] == ["-You are Friend.", "+Two."]
 
 
 @pytest.mark.parametrize(
@@ -204,34 +204,34 @@ def test_a_change_is_shown_line_by_line(attune: Shell) -> None:
         (["show", "friend", "--revision", "zz"], "No kept text has a fingerprint that begins with 'zz'."),
     ],
 )
-def test_what_was_never_there_is_exit_3(attune: Shell, arguments: list[str], words: str) -> None:
+def test_what_was_never_there_is_exit_3(here: Shell, arguments: list[str], words: str) -> None:
     """An unknown persona or revision is one sentence."""
-    serve(attune)
-    ended = attune("persona", *arguments)
+    serve(here)
+    ended = here("persona", *arguments)
     assert (ended.code, ended.out) == (3, "")
     assert words in ended.err
 
 
-def test_a_persona_whose_file_is_gone_still_has_its_texts(attune: Shell) -> None:
+def test_a_persona_whose_file_is_gone_still_has_its_texts(here: Shell) -> None:
     """They can be listed and compared; against the file they cannot."""
-    first = fingerprint((attune.personas / "friend.md").read_text())
-    serve(attune)
-    second = rewrite(attune, "Two.")
-    serve(attune)
-    (attune.personas / "friend.md").unlink()
-    assert len(attune("persona", "revisions", "friend", "--json").document) == 2
-    assert attune("persona", "diff", "friend", first, second).out.splitlines()[-1] == "+Two."
-    refused = attune("persona", "diff", "friend")
+    first = fingerprint((here.personas / "friend.md").read_text())
+    serve(here)
+    second = rewrite(here, "Two.")
+    serve(here)
+    (here.personas / "friend.md").unlink()
+    assert len(here("persona", "revisions", "friend", "--json").document) == 2
+    assert here("persona", "diff", "friend", first, second).out.splitlines()[-1] == "+Two."
+    refused = here("persona", "diff", "friend")
     assert refused.code == 3
     assert "Name two revisions: attune persona revisions friend" in refused.err
 
 
-def test_on_a_terminal_a_change_has_colours(attune: Shell) -> None:
+def test_on_a_terminal_a_change_has_colours(here: Shell) -> None:
     """What went is red, what came is green, and nothing in the text steers the terminal."""
-    serve(attune)
-    rewrite(attune, "Two. \x1b[2J")
+    serve(here)
+    rewrite(here, "Two. \x1b[2J")
     ours, theirs = pty.openpty()
-    environment = {**attune.environment, "TERM": "xterm-256color"}
+    environment = {**here.environment, "TERM": "xterm-256color"}
     with os.fdopen(ours, "rb", buffering=0) as terminal:
         command = [sys.executable, "-m", "service", "persona", "diff", "friend"]
         process = subprocess.Popen(command, env=environment, cwd=ROOT, stdout=theirs, stderr=subprocess.DEVNULL)

@@ -27,17 +27,17 @@ def upstream() -> Iterator[tuple[Upstream, str]]:
 
 
 @pytest.fixture
-def bench(attune: Shell, upstream: tuple[Upstream, str]) -> Bench:
+def bench(here: Shell, upstream: tuple[Upstream, str]) -> Bench:
     """`attune persona try friend` on the scripted models; `Hi.` and `How are you?` are asked unless told otherwise."""
-    toml = attune.folder / "attune.toml"
+    toml = here.folder / "attune.toml"
     toml.write_text(f'[providers.test]\nbase_url = "{upstream[1]}"\nretries = 0\n')
-    prompts = attune.folder / "prompts.txt"
+    prompts = here.folder / "prompts.txt"
     prompts.write_text("Hi.\nHow are you?\n")
     upstream[0].asked.clear()
 
     def run(*arguments: str, **settings: str) -> Ended:
         asked = [] if "--prompts" in arguments else ["--prompts", str(prompts)]
-        return attune("persona", "try", "friend", *asked, *arguments, ATTUNE_PROVIDERS=str(toml), **settings)
+        return here("persona", "try", "friend", *asked, *arguments, ATTUNE_PROVIDERS=str(toml), **settings)
 
     return run
 
@@ -66,11 +66,11 @@ def test_on_a_narrow_terminal_replies_stand_below_each_other(bench: Bench) -> No
     assert ended.out.startswith("Hi.\n  test:echo: You said: Hi.\n  test:names: I am names.\n\nHow are you?\n")
 
 
-def test_the_document_holds_everything(bench: Bench, attune: Shell) -> None:
+def test_the_document_holds_everything(bench: Bench, here: Shell) -> None:
     """--json: each column with text and model, each reply with seed, seconds and tokens, and the figures."""
     document = bench("--models", "test:echo,test:names", "--samples", "3", "--json").document
     assert document["persona"] == "friend"
-    text = (attune.personas / "friend.md").read_text()
+    text = (here.personas / "friend.md").read_text()
     echo = document["columns"][0]
     assert (echo["label"], echo["variant"], echo["model"], echo["error"]) == ("test:echo", "friend", "test:echo", None)
     assert (echo["revision"], echo["fingerprint"]) == (fingerprint(text), fingerprint("You are Friend."))
@@ -97,10 +97,10 @@ def test_csv_has_a_line_per_reply(bench: Bench) -> None:
     assert bench("--json", "--csv").code == 2
 
 
-def test_texts_are_compared_too(bench: Bench, attune: Shell, upstream: tuple[Upstream, str]) -> None:
+def test_texts_are_compared_too(bench: Bench, here: Shell, upstream: tuple[Upstream, str]) -> None:
     """A variant is a persona file of its own, with its own sampling, or only another prompt; the safety text goes with each."""
-    (attune.personas / "safety.txt").write_text("Be careful.")
-    pirate, whole = attune.folder / "pirate.txt", attune.folder / "whole.md"
+    (here.personas / "safety.txt").write_text("Be careful.")
+    pirate, whole = here.folder / "pirate.txt", here.folder / "whole.md"
     pirate.write_text("You are a pirate called {{ char }}.\n")
     whole.write_text("---\ntitle: Captain\nmodels: [test:echo]\nsampling: {max_tokens: 33}\n---\nYou are {{ char }}.\n")
     document = bench("--models", "test:names", "--variants", f"{pirate},{whole}", "--json").document
@@ -118,16 +118,16 @@ def test_texts_are_compared_too(bench: Bench, attune: Shell, upstream: tuple[Ups
     ]
 
 
-def test_without_prompts_the_probes_are_asked_and_judged(attune: Shell, bench: Bench) -> None:
+def test_without_prompts_the_probes_are_asked_and_judged(here: Shell, bench: Bench) -> None:
     """The share that meets the persona's expectations is a figure, and what failed stands beside the reply."""
-    (attune.personas / "friend.probes.yaml").write_text(
+    (here.personas / "friend.probes.yaml").write_text(
         "- {ask: 'Say one.', about: form, expect: {contains: [one]}}\n- {ask: 'Say two.', about: form, expect: {contains: [three]}}\n"
     )
-    toml = str(attune.folder / "attune.toml")
-    ended = attune("persona", "try", "friend", "--models", "test:echo", "--json", ATTUNE_PROVIDERS=toml)
+    toml = str(here.folder / "attune.toml")
+    ended = here("persona", "try", "friend", "--models", "test:echo", "--json", ATTUNE_PROVIDERS=toml)
     assert ended.document["columns"][0]["figures"]["passed"] == 0.5
     assert [row["replies"][0]["failed"] for row in ended.document["rows"]] == [[], ["contains"]]
-    refused = attune("persona", "try", "mentor", "--models", "test:echo", ATTUNE_PROVIDERS=toml)
+    refused = here("persona", "try", "mentor", "--models", "test:echo", ATTUNE_PROVIDERS=toml)
     assert refused.code == 2
     assert "The persona mentor has no probes. Say what to ask: --prompts FILE" in refused.err
 
@@ -182,15 +182,15 @@ def test_what_cannot_be_tried_is_said_before_anybody_is_asked(
     assert upstream[0].asked == []
 
 
-def test_ctrl_c_keeps_what_is_there(bench: Bench, attune: Shell, upstream: tuple[Upstream, str]) -> None:
+def test_ctrl_c_keeps_what_is_there(bench: Bench, here: Shell, upstream: tuple[Upstream, str]) -> None:
     """What was answered before is printed, and the exit code says that it was interrupted."""
     bench("--models", "test:echo")
     upstream[0].asked.clear()
     upstream[0].close_gate()
     hears = "import runpy, signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); sys.argv[0] = 'attune'; "
     command = [sys.executable, "-c", f"{hears}runpy.run_module('service', run_name='__main__')", "persona", "try", "friend"]
-    options = ["--models", "test:echo,test:silent", "--prompts", str(attune.folder / "prompts.txt"), "--json"]
-    environment = {**attune.environment, "ATTUNE_PROVIDERS": str(attune.folder / "attune.toml")}
+    options = ["--models", "test:echo,test:silent", "--prompts", str(here.folder / "prompts.txt"), "--json"]
+    environment = {**here.environment, "ATTUNE_PROVIDERS": str(here.folder / "attune.toml")}
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with subprocess.Popen([*command, *options], env=environment, cwd=ROOT, text=True, **pipes) as process:
         try:
