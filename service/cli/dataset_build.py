@@ -14,6 +14,7 @@ from sqlalchemy import Engine
 
 from service import ledger
 from service.cli.dataset_show import show_markdown
+from service.cli.engine_address import with_engine
 from service.cli.output import as_json, database, settings, show_json
 from service.curation.build import Built
 from service.curation.dataset import read_manifest
@@ -35,7 +36,7 @@ def build(persona: str, dry_run: bool, as_json: bool) -> None:
 
     When there is too little to train on, the reason is said and the exit code is 6; the dataset is there all the same.
     """
-    ours = settings()
+    ours = with_engine(settings())
     with database() as engine, TemporaryDirectory() as scratch:
         folder = Path(scratch) if dry_run else dataset_folder(ours.artifact_folder)
         with _told() as report:

@@ -5,10 +5,12 @@ from collections.abc import Callable
 import pytest
 
 from service import registry
+from service.cli.engine_address import note_engine
 from service.db.engine import transaction
 from service.db.tables import Conversation, Exchange, ExchangeState, Person, Prompt, Rating, Thumb
 from tests.cli.conftest import Shell
 from tests.processes import ROOT
+from tests.web.upstream import Served, Upstream
 
 _FEW = "learning: {minimum: {liked: 5, each_label: 2}, mix: {replay: 0}, surprise: 0, trust: {new_person: 0, sweep: 0}}"
 _TOPICS = ["garden", "river", "violin", "bicycle", "kitchen", "winter", "market", "library", "mountain", "harbour", "train", "painting"]
@@ -92,3 +94,16 @@ def test_seeds_alone_are_too_little(here: Shell) -> None:
     (here.personas / "friend.seeds.jsonl").write_text((ROOT / "persona_prompts" / "friend.seeds.jsonl").read_text(encoding="utf-8"))
     first = here("dataset", "build", "friend")
     assert first.code == 6 and "There are 0 liked replies" in first.err and "There was nothing to choose from." in first.out
+
+
+def test_the_base_of_a_running_attune_is_asked(here: Shell, rate: Callable[[int], None]) -> None:
+    """Beside `attune up`, whose engine listens where the home says, the base's own answers are in the dataset."""
+    _learn_from_few(here)
+    file = here.personas / "friend.md"
+    file.write_text(file.read_text().replace("mix: {replay: 0}", "mix: {replay: 0.3}, base: echo"))
+    rate(24)
+    with Served(Upstream()) as engine:
+        note_engine(here.home, engine.url)
+        built = here("dataset", "build", "friend", "--json")
+    assert built.code == 0, built.err
+    assert built.document["counts"]["train_replay"] == 1  # this engine says the same to everything, and the same is kept once
