@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 # PyTorch's own index of CPU builds; asked only on Linux without an NVIDIA card, and passed over where it cannot be reached.
 TORCH_CPU_INDEX ?= https://download.pytorch.org/whl/cpu
 
-.PHONY: setup run test check clients widget loop bench clean
+.PHONY: setup run test check clients widget loop bench bench-curation clean
 
 setup: $(VENV)/.installed
 
@@ -58,8 +58,14 @@ loop: setup
 	$(BIN)/python tests/bench/loop.py
 
 # What a stream costs, beside a bare forwarder and LiteLLM's proxy. QUICK=--quick for seconds instead of minutes.
-bench: setup
+bench: setup bench-curation
 	$(BIN)/python tests/bench/speed.py $(QUICK)
+
+# What a dataset costs at growing sizes, what curation catches of what was planted, and how well and fast personal data is replaced.
+bench-curation: setup
+	$(BIN)/python tests/bench/curation.py $(QUICK)
+	$(BIN)/python tests/bench/curation_quality.py
+	$(BIN)/python tests/bench/redaction.py
 
 clean:
 	rm -rf $(VENV) $(CLIENTS) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage*
