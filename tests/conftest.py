@@ -17,6 +17,11 @@ from tests.databases import emptied, made, opened
 from tests.processes import answers, environment, free_port, running, until
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whole nights first: begun last, they would keep one process busy for minutes while the others had nothing left to do."""
+    items.sort(key=lambda item: item.get_closest_marker("loop") is None)
+
+
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     """Async tests run on asyncio, as the service does."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+import structlog
 from sqlalchemy import Engine
 
 from service.cli.app import run
@@ -99,10 +100,14 @@ class _Here(Shell):
 
     def __call__(self, *arguments: str, **settings: str) -> Ended:
         self._capsys.readouterr()
+        logging = structlog.get_config()
         with self._monkeypatch.context() as changed:
             for name, value in settings.items():
                 changed.setenv(name, value)
-            code = run(arguments)
+            try:
+                code = run(arguments)
+            finally:
+                structlog.configure(**logging)  # a command may quieten the log of its process, and this one goes on
         said = self._capsys.readouterr()
         return Ended(code, said.out, said.err)
 
