@@ -27,8 +27,9 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 run: setup
 	$(BIN)/attune up
 
+# One thread for each model: the tests share the cores already, and threads that wait for each other do no work.
 test: setup
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal --cov --cov-report=term
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal --cov --cov-report=term
 
 # What the tests in tests/clients talk through; they ask for it themselves where it is not there yet.
 clients: $(CLIENTS)/.installed
