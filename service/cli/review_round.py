@@ -67,7 +67,7 @@ def _keys() -> Iterator[Callable[[], str]]:
     """A way to wait for a key. Meanwhile the terminal shows no keys by itself, so that one pressed early is neither lost nor seen twice."""
     try:
         import termios  # noqa: PLC0415  # not on Windows
-        import tty  # noqa: PLC0415
+        import tty  # noqa: PLC0415  # likewise
     except ImportError:
         yield click.getchar
         return
