@@ -26,6 +26,8 @@ Limit = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Every setting with its default; `ATTUNE_HOME` is the field `home`, and so on.
 
+    `artifacts` is a folder or an fsspec URL such as `s3://bucket/attune`. `launcher` is a command line that training is started through,
+    such as `accelerate launch --num_processes 2`.
     `limit_begin` counts the conversations that one address begins without a key. `trust_proxy` is how many proxies stand before the
     service: the address is then taken from `X-Forwarded-For`, which anybody could make up where no proxy writes it.
     """
@@ -38,6 +40,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     nightly: str = "0 3 * * *"
     timezone: str = "UTC"
     artifacts: str = ""
+    launcher: str = ""
     engine: str = ""
     providers: Path = Path("attune.toml")
     openai_api_key: str = ""
@@ -71,8 +74,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     @property
     def artifact_folder(self) -> Path:
-        """The folder of datasets, training runs and versions."""
-        return Path(self.artifacts).absolute() if self.artifacts else (self.home / "artifacts").absolute()
+        """The folder of datasets, training runs and versions on this machine; a working copy when they are kept behind a URL."""
+        return (self.home / "artifacts").absolute() if not self.artifacts or self.artifact_url else Path(self.artifacts).absolute()
+
+    @property
+    def artifact_url(self) -> str:
+        """Where artifacts are kept besides, as an fsspec URL; empty when the folder is all there is."""
+        return self.artifacts if "://" in self.artifacts else ""
 
     @property
     def engine_url(self) -> str:

@@ -58,13 +58,22 @@ class RunState(StrEnum):
 
 
 class Outcome(StrEnum):
-    """How a night ended."""
+    """How a night ended, or a canary or watch: these promote or roll back."""
 
     promoted = auto()
     canary = auto()
     rejected = auto()
     skipped = auto()
     failed = auto()
+    rolled_back = auto()
+
+
+class ReceiptKind(StrEnum):
+    """What a receipt is about."""
+
+    night = auto()
+    canary = auto()
+    watch = auto()
 
 
 class ApiKey(SQLModel, table=True):
@@ -381,7 +390,10 @@ class Review(SQLModel, table=True):
 
 
 class TrainingRun(SQLModel, table=True):
-    """A job of a trainer; one per night."""
+    """A job of a trainer; one per night. `method` names what was trained in turn, such as `sft+dpo`.
+
+    `job` is what an outside trainer calls it, `progress` where it stands, `stop_asked_at` when a person asked to end it for good.
+    """
 
     __tablename__ = "training_run"
     id: str = Field(default_factory=new_id, primary_key=True)
@@ -393,9 +405,12 @@ class TrainingRun(SQLModel, table=True):
     base: str
     parameters: dict[str, Any] = Field(sa_column=_json())
     state: RunState = RunState.queued
+    progress: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
     error: str | None = None
     attempts: int = 0
+    job: str | None = None
     created_at: datetime = Field(default_factory=now)
+    stop_asked_at: datetime | None = None
     ended_at: datetime | None = None
 
 
@@ -403,6 +418,8 @@ class Version(SQLModel, table=True):
     """What a provider is asked for, and all that it came from.
 
     Number 0 of a persona is the untrained start: its provider and model are empty and mean 'as the persona file says'.
+    `adapter` is the digest of its weights in the store, `revision` the fingerprint of the persona file it was proved under, `note` why it
+    stands where it does, where its stage alone does not say so.
     """
 
     __tablename__ = "version"
@@ -413,6 +430,9 @@ class Version(SQLModel, table=True):
     provider: str | None = None
     model: str | None = None
     base: str | None = None
+    adapter: str | None = None
+    revision: str | None = None
+    note: str | None = None
     night_id: str | None = Field(default=None, foreign_key="night.id", unique=True)
     dataset_id: str | None = Field(default=None, foreign_key="dataset.id")
     training_run_id: str | None = Field(default=None, foreign_key="training_run.id")
@@ -447,6 +467,36 @@ class Promotion(SQLModel, table=True):
     created_at: datetime = Field(default_factory=now)
 
 
+class Canary(SQLModel, table=True):
+    """A version on trial against the champion's ratings: before its promotion on a share of new conversations (kind `canary`), or for some
+    days after it (kind `watch`). At most one of a kind is under way per persona. `figures` are the counts at its end.
+    """
+
+    __tablename__ = "canary"
+    id: str = Field(default_factory=new_id, primary_key=True)
+    persona: str
+    kind: ReceiptKind = ReceiptKind.canary
+    version_id: str = Field(foreign_key="version.id", index=True)
+    champion_id: str = Field(foreign_key="version.id")
+    share: float
+    started_at: datetime = Field(default_factory=now)
+    ends_at: datetime
+    ended_at: datetime | None = None
+    outcome: Outcome | None = None
+    reason: str | None = None
+    figures: dict[str, Any] = Field(default_factory=dict, sa_column=_json())
+    __table_args__ = (
+        Index(
+            "one_canary_under_way",
+            "persona",
+            "kind",
+            unique=True,
+            sqlite_where=text("ended_at IS NULL"),
+            postgresql_where=text("ended_at IS NULL"),
+        ),
+    )
+
+
 class Evaluation(SQLModel, table=True):
     """Candidate against champion: the scorecard and the gate's decision."""
 
@@ -460,11 +510,12 @@ class Evaluation(SQLModel, table=True):
 
 
 class Receipt(SQLModel, table=True):
-    """What a night decided and why; never changed."""
+    """What a night decided and why, or the canary or the watch of the version that it made; never changed."""
 
     __tablename__ = "receipt"
     id: str = Field(default_factory=new_id, primary_key=True)
-    night_id: str = Field(foreign_key="night.id", unique=True)
+    night_id: str = Field(foreign_key="night.id")
+    kind: ReceiptKind = ReceiptKind.night
     persona: str = Field(index=True)
     outcome: Outcome
     reason: str
@@ -472,6 +523,7 @@ class Receipt(SQLModel, table=True):
     champion: str | None = None
     details: dict[str, Any] = Field(sa_column=_json())
     created_at: datetime = Field(default_factory=now)
+    __table_args__ = (UniqueConstraint("night_id", "kind"),)
 
 
 class Worker(SQLModel, table=True):

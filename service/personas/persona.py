@@ -123,9 +123,32 @@ class Redaction(_Section, frozen=True, kw_only=True):
     presidio: bool = False
 
 
-class Learning(_Section, frozen=True, kw_only=True):
-    """Who trains, from what, on what, and when there is enough to train on.
+Quantization = Literal["auto", "none", "8bit", "4bit"]
+"""How the base's weights are held while training; `auto` is as they are if the machine has the memory, and smaller if not."""
 
+
+class Tuning(_Section, frozen=True, kw_only=True):
+    """Hyper-parameters; what is not set follows from the size of the base and of the dataset. `rank`, `alpha` and `dropout` are LoRA's,
+    `beta` is KTO's and DPO's; `batch` is rows per step.
+    """
+
+    learning_rate: Annotated[float, msgspec.Meta(gt=0, le=0.1)] | None = None
+    epochs: Annotated[int, msgspec.Meta(ge=1, le=50)] | None = None
+    batch: Annotated[int, msgspec.Meta(ge=2, le=1024)] | None = None
+    rank: Annotated[int, msgspec.Meta(ge=1, le=512)] | None = None
+    alpha: Annotated[int, msgspec.Meta(ge=1, le=1024)] | None = None
+    dropout: Annotated[float, msgspec.Meta(ge=0, lt=1)] | None = None
+    beta: Annotated[float, msgspec.Meta(gt=0, le=2)] | None = None
+    quantization: Quantization = "auto"
+    gradient_checkpointing: bool | None = None
+
+
+class Learning(_Section, frozen=True, kw_only=True):
+    """Who trains, from what, where it is served, on what, and when there is enough to train on.
+
+    `trainer` is `local`, `openai` or a provider of attune.toml that speaks OpenAI's fine-tuning API; `host` is `engine`, `ollama`, or a
+    provider of attune.toml that can be given adapters. `sweep` lists settings to try instead of `tuning`: the one that tells the holdout's
+    liked from disliked replies best is kept.
     `system_prompt` is the prompt a sample is trained with; `holdout` the share of openings that is never trained on; `surprise` how far
     (in median absolute deviations) a reply may be less likely to the base than most before it waits for review, 0 is any; `amplifier`
     the model (`provider:model`) that paraphrases messages for `mix.synthetic`.
@@ -133,7 +156,10 @@ class Learning(_Section, frozen=True, kw_only=True):
 
     trainer: str = "local"
     base: str = "starter"
-    method: Literal["auto", "sft", "kto"] = "auto"
+    host: str = "engine"
+    method: Literal["auto", "sft", "kto", "dpo"] = "auto"
+    tuning: Tuning = Tuning()
+    sweep: Annotated[list[Tuning], msgspec.Meta(max_length=12)] = []
     system_prompt: Literal["in_force", "current", "none"] = "in_force"
     minimum: Minimum = Minimum()
     budget: Budget = Budget()
@@ -147,9 +173,13 @@ class Learning(_Section, frozen=True, kw_only=True):
 
 
 class GateRules(_Section, frozen=True, kw_only=True):
-    """What a candidate must show."""
+    """What a candidate must show. `canary` is the share of new conversations that try it first; 0 promotes at once. A canary lasts
+    `canary_hours` at most, the watch after a promotion `watch_hours`; 0 hours watch nothing.
+    """
 
     canary: _Share = 0.0
+    canary_hours: Annotated[float, msgspec.Meta(gt=0, le=720)] = 72
+    watch_hours: Annotated[float, msgspec.Meta(ge=0, le=720)] = 72
 
 
 class WidgetRules(_Section, frozen=True, kw_only=True):

@@ -143,12 +143,12 @@ _RATINGS = [
 def test_ratings_of_before_are_found_as_examples(empty: Engine) -> None:
     """The migration that brings the index fills it with what is liked by then: the same as a rebuild from the ratings finds."""
     upgrade(empty)
+    with transaction(empty) as session:
+        session.add_all([Version(id="v", persona="friend", number=0), Prompt(fingerprint="f", persona="friend", text="t")])
     go_to(empty, "0003")
     with transaction(empty) as session:
         people = [{"id": name, "external": name, "name": "", "created_at": now()} for name in _PEOPLE]
         session.execute(insert(Person), [{**person, "quarantined_at": now() if person["id"] == "mallory" else None} for person in people])
-        session.add_all([Version(id="v", persona="friend", number=0), Prompt(fingerprint="f", persona="friend", text="t")])
-        session.flush()
         session.add(Conversation(id="c", persona="friend", person_id="ann"))
         session.flush()
         for name in dict.fromkeys(row[0] for row in _RATINGS):

@@ -110,7 +110,7 @@ def test_a_misspelt_key_is_refused_with_line_and_nearest(write: Callable[..., Pa
         (f"{GOOD}variables:\n  user: Ben\n  age: 5", 6, "variables[...]: Expected `str`, got `int`"),
         (f"{GOOD}variables:\n  1: one", 4, "variables: Expected `str`, got `int` as a key"),
         (f"{GOOD}variables: [user]", 4, "variables: Expected `object`, got `array`"),
-        (f"{GOOD}learning:\n  method: dpo", 5, "learning.method: Invalid enum value 'dpo'"),
+        (f"{GOOD}learning:\n  method: ppo", 5, "learning.method: Invalid enum value 'ppo'"),
         (f"{GOOD}learning:\n  minimum:\n    liked: -2", 6, "learning.minimum.liked: Expected `int` >= 0"),
         (f"{GOOD}learning: {{budget: {{minutes: 0}}}}", 4, "learning.budget.minutes: Expected `float` > 0"),
         (f"{GOOD}gate:\n  canary: 2", 5, "gate.canary: Expected `float` <= 1"),
