@@ -13,6 +13,7 @@ _COMMANDS = {
     "serve": "service.web.serve:serve",
     "worker": "service.cli.worker:worker",
     "nightly": "service.cli.nightly:nightly",
+    "rehearse": "service.cli.rehearse:rehearse_persona",
     "persona": "service.cli.persona:persona",
     "dataset": "service.cli.dataset:dataset",
     "exchanges": "service.cli.exchanges:exchanges",

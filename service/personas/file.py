@@ -25,7 +25,7 @@ def read_persona(path: Path, safety: str = "") -> Persona:
             f"{path}: no persona can be named {path.stem}, because {SAFETY_SEEDS} is about all of them. Choose another name."
         )
     text = read_text(path)
-    front, body, line = _split(path, text)
+    front, body, line = split_front_matter(path, text)
     settings = read_yaml(path, front, PersonaSettings, first_line=2)
     line += body[: len(body) - len(body.lstrip())].count("\n")
     lorebook = read_lorebook(path.parent, path.stem, {"char": settings.title, "user": "User", **settings.variables})
@@ -61,7 +61,7 @@ def _keepable(text: str) -> bool:
     return "\x00" not in text and text == text.encode(errors="ignore").decode()
 
 
-def _split(path: Path, text: str) -> tuple[str, str, int]:
+def split_front_matter(path: Path, text: str) -> tuple[str, str, int]:
     """The front matter, the body, and the line of the file where the body begins."""
     lines = text.replace("\r\n", "\n").split("\n")
     if lines[0].strip() != "---":
