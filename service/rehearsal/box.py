@@ -52,7 +52,6 @@ def open_box(folder: Path, personas: Path, persona: str, environ: Mapping[str, s
     port = _free_port()
     environment = {**environ, "ATTUNE_HOME": str(folder / "home"), "ATTUNE_PERSONAS": str(copied), "ATTUNE_PORT": str(port)}
     environment |= {"ATTUNE_HOST": "127.0.0.1", "ATTUNE_NIGHTLY": "0 0 1 1 *", "ATTUNE_ARTIFACTS": "", "ATTUNE_DATABASE_URL": ""}
-    environment.pop("ATTUNE_ENGINE", None)
     url, log = f"http://127.0.0.1:{port}", folder / "service.log"
     with log.open("ab") as stream:
         process = subprocess.Popen(
