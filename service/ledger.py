@@ -3,7 +3,7 @@
 Every function looks first and writes only what is missing, so that a step that runs twice leaves one row.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,7 +13,7 @@ from sqlmodel import Session, col, func, select
 
 from service import registry
 from service.db.tables import Dataset, Evaluation, Night, Outcome, Receipt, RunState, Sample, TrainingRun, Version, Worker, now
-from service.errors import Conflict
+from service.errors import Conflict, NotFound
 
 
 def request_night(session: Session, persona: str) -> Night:
@@ -100,9 +100,42 @@ def find_run(session: Session, night_id: str) -> TrainingRun | None:
     return session.exec(select(TrainingRun).where(TrainingRun.night_id == night_id)).first()
 
 
-def end_run(
-    session: Session, night_id: str, state: RunState, *, error: str | None = None, measured: dict[str, float] | None = None
-) -> None:
+def list_runs(session: Session, persona: str | None = None) -> list[TrainingRun]:
+    """All training runs, newest first."""
+    query = select(TrainingRun).order_by(col(TrainingRun.id).desc())
+    return list(session.exec(query.where(TrainingRun.persona == persona) if persona else query))
+
+
+def get_run(session: Session, name: str) -> TrainingRun:
+    """The run with this id, or the newest of those whose id ends so, or the newest of this persona; raise `NotFound` when there is none."""
+    runs = list_runs(session)
+    for fits in (lambda run: run.id == name, lambda run: run.persona == name, lambda run: run.id.endswith(name)):
+        if found := next(filter(fits, runs), None):
+            return found
+    raise NotFound(f"There is no training run '{name[:80]}'. See: attune train list", code="run_not_found")
+
+
+def note_training(session: Session, night_id: str, progress: Mapping[str, Any]) -> None:
+    """Note where the night's training run stands, for whoever watches the run and for whoever watches the night."""
+    session.execute(update(TrainingRun).where(col(TrainingRun.night_id) == night_id).values(progress=dict(progress)))
+    note_progress(session, night_id, **{name: value for name, value in progress.items() if value is not None})
+
+
+def ask_to_stop(session: Session, run: TrainingRun) -> None:
+    """Ask whoever trains to end the run for good; raise `Conflict` when it has ended already. Asking twice changes nothing."""
+    if run.state not in {RunState.queued, RunState.running}:
+        raise Conflict(f"This training run has ended already: {run.state.value}.", code="run_ended")
+    run.stop_asked_at = run.stop_asked_at or now()
+    session.add(run)
+
+
+def is_stop_asked(session: Session, night_id: str) -> bool:
+    """Whether somebody asked to end the night's training run."""
+    asked = session.exec(select(TrainingRun.stop_asked_at).where(TrainingRun.night_id == night_id)).first()
+    return asked is not None
+
+
+def end_run(session: Session, night_id: str, state: RunState, *, error: str | None = None, measured: dict[str, Any] | None = None) -> None:
     """Note how the night's training run ended, and what was measured."""
     run = session.exec(select(TrainingRun).where(TrainingRun.night_id == night_id)).one()
     run.state, run.error, run.ended_at = state, error, now()

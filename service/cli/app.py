@@ -19,6 +19,7 @@ _COMMANDS = {
     "exchanges": "service.cli.exchanges:exchanges",
     "review": "service.cli.review:review",
     "transcript": "service.cli.transcript:transcript",
+    "train": "service.cli.train:train",
     "model": "service.cli.model:model",
     "keys": "service.cli.keys:keys",
     "db": "service.cli.db:db",
