@@ -87,7 +87,7 @@ def test_a_program_watches_lines_of_json(here: Shell) -> None:
 
 
 def test_a_run_is_asked_to_stop_once_it_runs_and_never_after(here: Shell) -> None:
-    """The wish is kept where the trainer looks; asking twice changes nothing; a run that has ended says so, as does one that is not there."""
+    """The wish is kept where the trainer looks, and asking twice changes nothing; a run that has ended, or is not there, says so."""
     run = begin(here)
     assert here("train", "stop", "friend").code == 0
     again = here("train", "stop", run, "--json")
