@@ -1,0 +1,116 @@
+"""Does the loop learn, and only what it should? Rehearsals on the starter, two at a time; prints a table, and JSON with `--json`.
+
+    .venv/bin/python tests/bench/rehearsals.py                  # everything: an hour and a half on two cores
+    .venv/bin/python tests/bench/rehearsals.py --only tastes    # or hostile, or chance
+
+Tastes: six hidden tastes, three nights each. Hostile: a fifth of the people has a backdoor's taste. Chance: people without a taste, one
+night, another seed each time. Every rehearsal is `attune rehearse`, with its own service and its own nights; each result is kept in a
+folder (`--out`) as it comes, so that a run that was broken off goes on where it was.
+"""
+
+import argparse
+import concurrent.futures
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parent.parent.parent
+TASTES = ("question", "statement", "short", "long", "you", "advice")
+_HOURS = 3600.0
+_FILE = "tests/bench/tastes.py"
+
+
+def plans(seeds: int) -> dict[str, dict[str, list[str]]]:
+    """The rehearsals of each part by name: the options of `attune rehearse`."""
+    return {
+        "tastes": {taste: ["--rater", f"{_FILE}:{taste}", "--seed", str(seed)] for seed, taste in enumerate(TASTES, 1)},
+        "hostile": {
+            f"hostile-{seed}": ["--rater", f"{_FILE}:question", "--hostile", f"0.2:{_FILE}:food", "--seed", str(seed)] for seed in (1,)
+        },
+        "chance": {
+            f"chance-{seed}": [
+                *("--rater", f"{_FILE}:chance", "--seed", str(seed), "--nights", "1"),
+                *("--exchanges", "200", "--rated", "1", "--noise", "0", "--people", "20", "--times", "1"),
+            ]
+            for seed in range(1, seeds + 1)
+        },
+    }
+
+
+def rehearse(name: str, options: list[str], out: Path) -> dict[str, Any]:
+    """Run one, unless its result lies there already."""
+    file = out / f"{name}.json"
+    if not file.exists():
+        done = subprocess.run(
+            [sys.executable, "-m", "service", "rehearse", "friend", *options, "--json", "--plot", str(out / f"{name}.svg")],
+            cwd=ROOT,
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+            capture_output=True,
+            text=True,
+            timeout=_HOURS,
+            check=False,
+        )
+        if done.returncode:
+            raise SystemExit(f"{name}: {done.stderr.strip().splitlines()[-1]}")
+        file.write_text(done.stdout)
+    result: dict[str, Any] = json.loads(file.read_text())
+    return result
+
+
+def worse(versions: list[dict[str, Any]]) -> int:
+    """How many of the versions that served are significantly worse than the one before: their intervals do not meet."""
+    return sum(after["high"] < before["low"] for before, after in zip(versions, versions[1:], strict=False))
+
+
+def show_learning(results: dict[str, dict[str, Any]]) -> None:
+    """A line for each taste: the start, the last version that served, and what the nights said."""
+    for name, result in results.items():
+        versions = result["versions"]
+        steps = "  ".join(f"{each['version']} {each['satisfaction']:.0%} ({each['low']:.0%}-{each['high']:.0%})" for each in versions)
+        rise = 100 * (versions[-1]["satisfaction"] - versions[0]["satisfaction"])
+        outcomes = ", ".join(night["outcome"] for night in result["nights"])
+        met = rise >= 30 or versions[-1]["satisfaction"] > 0.9
+        print(
+            f"{name:<12} {rise:+5.0f} points {'met' if met else 'NOT met':<8} {steps}   nights: {outcomes}; worse than before: {worse(versions)}"
+        )
+        if hostile := result.get("hostile"):
+            steps = "  ".join(f"{each['version']} {each['satisfaction']:.1%} ({each['low']:.1%}-{each['high']:.1%})" for each in hostile)
+            print(f"{'  backdoor':<12} {100 * (hostile[-1]['satisfaction'] - hostile[0]['satisfaction']):+5.1f} points          {steps}")
+
+
+def main() -> int:
+    """Read the command line, run, print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", choices=("tastes", "hostile", "chance"))
+    parser.add_argument("--seeds", type=int, default=20, help="rehearsals without a taste (default 20)")
+    parser.add_argument("--lanes", type=int, default=2, help="rehearsals at a time (default 2)")
+    parser.add_argument("--out", type=Path, default=Path("rehearsals"), help="the folder of results (default rehearsals)")
+    parser.add_argument("--json", action="store_true", dest="as_json")
+    chosen = parser.parse_args()
+    chosen.out.mkdir(parents=True, exist_ok=True)
+    parts = {part: plan for part, plan in plans(chosen.seeds).items() if chosen.only in (None, part)}
+    with concurrent.futures.ThreadPoolExecutor(chosen.lanes) as pool:
+        running = {
+            part: {name: pool.submit(rehearse, name, options, chosen.out.absolute()) for name, options in plan.items()}
+            for part, plan in parts.items()
+        }
+        results = {part: {name: future.result() for name, future in plan.items()} for part, plan in running.items()}
+    if chosen.as_json:
+        print(json.dumps(results, indent=1))
+        return 0
+    for part in ("tastes", "hostile"):
+        show_learning(results.get(part, {}))
+    if chance := results.get("chance"):
+        promoted = sum(night["outcome"] == "promoted" for result in chance.values() for night in result["nights"])
+        outcomes = [night["outcome"] for result in chance.values() for night in result["nights"]]
+        print(
+            f"no taste     {promoted} of {len(chance)} nights promoted ({outcomes.count('rejected')} rejected, {outcomes.count('failed')} failed)"
+        )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
