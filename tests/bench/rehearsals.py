@@ -10,6 +10,7 @@ folder (`--out`) as it comes, so that a run that was broken off goes on where it
 
 import argparse
 import concurrent.futures
+import itertools
 import json
 import os
 import subprocess
@@ -62,7 +63,7 @@ def rehearse(name: str, options: list[str], out: Path) -> dict[str, Any]:
 
 def worse(versions: list[dict[str, Any]]) -> int:
     """How many of the versions that served are significantly worse than the one before: their intervals do not meet."""
-    return sum(after["high"] < before["low"] for before, after in zip(versions, versions[1:], strict=False))
+    return sum(after["high"] < before["low"] for before, after in itertools.pairwise(versions))
 
 
 def show_learning(results: dict[str, dict[str, Any]]) -> None:
@@ -73,9 +74,8 @@ def show_learning(results: dict[str, dict[str, Any]]) -> None:
         rise = 100 * (versions[-1]["satisfaction"] - versions[0]["satisfaction"])
         outcomes = ", ".join(night["outcome"] for night in result["nights"])
         met = rise >= 30 or versions[-1]["satisfaction"] > 0.9
-        print(
-            f"{name:<12} {rise:+5.0f} points {'met' if met else 'NOT met':<8} {steps}   nights: {outcomes}; worse than before: {worse(versions)}"
-        )
+        print(f"{name:<12} {rise:+5.0f} points {'met' if met else 'NOT met':<8} {steps}")
+        print(f"             nights: {outcomes}; versions significantly worse than the one before: {worse(versions)}")
         if hostile := result.get("hostile"):
             steps = "  ".join(f"{each['version']} {each['satisfaction']:.1%} ({each['low']:.1%}-{each['high']:.1%})" for each in hostile)
             print(f"{'  backdoor':<12} {100 * (hostile[-1]['satisfaction'] - hostile[0]['satisfaction']):+5.1f} points          {steps}")
@@ -106,9 +106,8 @@ def main() -> int:
     if chance := results.get("chance"):
         promoted = sum(night["outcome"] == "promoted" for result in chance.values() for night in result["nights"])
         outcomes = [night["outcome"] for result in chance.values() for night in result["nights"]]
-        print(
-            f"no taste     {promoted} of {len(chance)} nights promoted ({outcomes.count('rejected')} rejected, {outcomes.count('failed')} failed)"
-        )
+        told = f"{outcomes.count('rejected')} rejected, {outcomes.count('failed')} failed"
+        print(f"no taste     {promoted} of {len(chance)} nights promoted ({told})")
     return 0
 
 
