@@ -13,7 +13,7 @@ from sqlmodel import select
 from service import ledger
 from service.cli.output import as_json, database, settings, show_json
 from service.db.engine import reading, transaction
-from service.db.tables import Night, Outcome, Receipt
+from service.db.tables import Night, Outcome, Receipt, ReceiptKind
 from service.errors import Conflict, Unavailable
 from service.personas.shelf import read_personas
 
@@ -107,7 +107,7 @@ def _detail(progress: dict[str, Any]) -> str:
 
 def _receipt(engine: Engine, night_id: str) -> Receipt:
     with reading(engine) as session:
-        return session.exec(select(Receipt).where(Receipt.night_id == night_id)).one()
+        return session.exec(select(Receipt).where(Receipt.night_id == night_id, Receipt.kind == ReceiptKind.night)).one()
 
 
 def _as_dict(receipt: Receipt) -> dict[str, Any]:
