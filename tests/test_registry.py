@@ -8,7 +8,8 @@ from sqlmodel import select
 
 from service import registry
 from service.db.engine import reading, transaction
-from service.db.tables import Promotion, Stage, Version
+from service.db.ids import new_id
+from service.db.tables import Canary, Promotion, Stage, Version, now
 from service.errors import Conflict, NotFound
 from tests.databases import race
 
@@ -346,3 +347,75 @@ def test_promotions_and_rollbacks_may_race(database: Engine, versions: Callable[
     outcomes = race(12, lambda number: promote(database, made[number // 2]) if number % 2 else rollback(database))
     assert all(isinstance(outcome, str | Conflict) for outcome in outcomes)
     assert check_history(database)[-1] == serving(database)
+
+
+def on_trial(database: Engine, version_id: str, share: float = 0.3) -> str:
+    """Begin a canary for the version; its id."""
+    with transaction(database) as session:
+        version = session.get_one(Version, version_id)
+        registry.begin_trial(session, version)
+        canary = Canary(
+            persona="friend",
+            version_id=version_id,
+            champion_id=registry.champion(session, "friend").id,
+            share=share,
+            started_at=now(),
+            ends_at=now(),
+        )
+        session.add(canary)
+        return canary.id
+
+
+def test_a_share_of_new_conversations_tries_the_canary_and_keeps_it(database: Engine, versions: Callable[..., list[str]]) -> None:
+    """About three of ten get the canary's version, always the same ones; the rest, other personas, and older conversations the champion."""
+    (first,) = versions(1)
+    older = [new_id() for _ in range(50)]
+    canary = on_trial(database, first)
+    newer = [new_id() for _ in range(1000)]
+    with transaction(database) as session:
+        served = {each: registry.serving(session, "friend", "champion", each).name for each in newer}
+        assert 240 < sum(name == "v1" for name in served.values()) < 360
+        assert {each: registry.serving(session, "friend", "champion", each).name for each in newer} == served
+        assert served == {each: "v1" if registry.tries(canary, 0.3, each) else "v0" for each in newer}
+        assert {registry.serving(session, "friend", "champion", each).name for each in older} == {"v0"}
+        assert registry.serving(session, "friend", "champion").name == "v0"  # asked for by name: no conversation is given
+        assert {registry.serving(session, "mentor", "champion", each).name for each in newer[:50]} == {"v0"}
+
+
+def test_a_canary_that_has_ended_serves_nobody(database: Engine, versions: Callable[..., list[str]]) -> None:
+    """Neither once its row has an end, nor from the moment on in which its version was quarantined."""
+    (first,) = versions(1)
+    canary, conversation = on_trial(database, first, 1.0), new_id()
+
+    def served() -> str:
+        with transaction(database) as session:
+            return registry.serving(session, "friend", "champion", conversation).name
+
+    assert served() == "v1"
+    mark(database, first, Stage.quarantined)
+    assert served() == "v0"
+    mark(database, first, Stage.canary)
+    assert served() == "v1"
+    with transaction(database) as session:
+        session.get_one(Canary, canary).ended_at = now()
+    assert served() == "v0"
+
+
+def test_a_version_of_another_base_is_not_promoted(database: Engine) -> None:
+    """Once the persona learns from another base, a version of the old one is refused in words, and those that wait are retired."""
+    with transaction(database) as session:
+        registry.champion(session, "friend")
+        made = [Version(persona="friend", number=number, provider="local", model=f"v{number}", base="old") for number in (1, 2, 3)]
+        made[2].base = "new"
+        session.add_all(made)
+    with transaction(database) as session, pytest.raises(Conflict, match="learns from new now") as refused:
+        registry.promote(session, made[0], "because", "new")
+    assert refused.value.code == "base_changed" and serving(database) == "v0"
+    with transaction(database) as session:
+        assert [version.name for version in registry.detach(session, "friend", "new")] == ["v1", "v2"]
+        assert registry.detach(session, "friend", "new") == [] == registry.detach(session, "mentor", "new")
+    assert stages(database) == {"v3": Stage.candidate, "v2": Stage.retired, "v1": Stage.retired, "v0": Stage.champion}
+    with transaction(database) as session:
+        assert "base new now" in (session.get_one(Version, made[0].id).note or "")
+        assert registry.promote(session, session.get_one(Version, made[2].id), "because", "new").name == "v3"
+        assert registry.promote(session, session.exec(select(Version).where(Version.number == 0)).one(), "because", "new").name == "v0"

@@ -5,14 +5,14 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import partial, reduce
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 from sqlalchemy import bindparam, insert, update
 from sqlmodel import Session, SQLModel, col, select
 
 from service import registry
-from service.chat.context import Piece, View, additions, fit
+from service.chat.context import Material, Piece, View, additions, fit
 from service.chat.facts import Change, change, list_facts, may_remember, read_wish, write_change
 from service.chat.recall import Scene, find_summary, recall, recall_again
 from service.db.ids import new_id
@@ -22,6 +22,9 @@ from service.errors import Conflict, NotFound
 from service.personas.persona import Persona, fingerprint
 from service.providers.base import Turn
 from service.providers.tokens import ESTIMATE, TokenCounters
+
+PINNED = "pinned"
+"""Among an exchange's additions: the version that was asked for by name."""
 
 _NEWCOMERS = "newcomers"
 _OPENED = (
@@ -101,6 +104,7 @@ _CLOSE = Statement(
 class Asked(NamedTuple):
     """What is asked, and in which state of the service. `added` is an app's own system text, put after the persona's.
 
+    With `pinned` the version was asked for by name (`friend@v3`): it is no canary's to replace, and its ratings are no canary's votes.
     `counters` know the tokens of the models; without them all is estimated, and no window is known.
     """
 
@@ -110,6 +114,7 @@ class Asked(NamedTuple):
     boot: str
     added: str = ""
     counters: TokenCounters | None = None
+    pinned: bool = False
 
 
 class Place(NamedTuple):
@@ -221,7 +226,7 @@ def _open(session: Session, asked: Asked, place: Place, history: list[Turn], fir
     """Open the exchange; with the `first` of its variants, what that one was shown is shown again."""
     persona = asked.persona
     person = _PEOPLE.find(session, id=place.person_id) or session.get_one(Person, place.person_id)
-    version = registry.serving(session, persona.name, asked.which)
+    version = registry.serving(session, persona.name, asked.which, "" if asked.pinned else place.conversation_id)
     model = first_model(persona, version)
     counter = asked.counters.get(model) if asked.counters else ESTIMATE
     exchange_id = new_id()
@@ -239,7 +244,7 @@ def _open(session: Session, asked: Asked, place: Place, history: list[Turn], fir
         "fingerprint": _keep_prompt(session, persona.name, material.prompt),
         "revision": persona.revision,
         "safety": fingerprint(material.safety) if material.safety else None,
-        "additions": additions(material, _keep_prompt(session, persona.name, material.added) if material.added else None),
+        "additions": _recorded(session, asked, material),
         "context": [{"role": turn.role, "content": turn.content} for turn in view.history],
         "message": asked.message,
         "state": ExchangeState.open,
@@ -288,6 +293,12 @@ def _view(session: Session, scene: Scene, added: str, facts: Change, first: Exch
         if summary is not None:
             return look(msgspec.structs.replace(material, summary=(Piece(summary.id, summary.text),)))
     return view
+
+
+def _recorded(session: Session, asked: Asked, material: Material) -> dict[str, Any] | None:
+    """What was shown beside the prompt, and the version that was asked for by name."""
+    shown = additions(material, _keep_prompt(session, asked.persona.name, material.added) if material.added else None)
+    return {**(shown or {}), PINNED: asked.which} if asked.pinned else shown
 
 
 def _facts(session: Session, asked: Asked, person: Person, exchange_id: str) -> Change:

@@ -31,7 +31,8 @@ class _Reviews(click.RichGroup):
 
 @click.group(cls=_Reviews, options_metavar="[OPTIONS]", subcommand_metavar="PERSONA | COMMAND [ARGS]...")
 def review() -> None:
-    """What waits for you: people whose ratings came suspiciously, and replies that the base finds very unlikely.
+    """What waits for you: people whose ratings came suspiciously, replies that the base finds very unlikely, and what was new to a version
+    that was rolled back.
 
     `attune review friend` goes through them one by one, with a key for each decision. None of it is learned before you approve.
     """

@@ -14,6 +14,7 @@ _WHY = {
     "burst": "many ratings of one person within a minute",
     "crowd": "many people who rated for the first time within a minute",
     "sweep": "one person gave a great part of all likes or all dislikes",
+    "rolled_back": "new to a version that people liked less and that was rolled back",
     "unlikely": "a liked reply that the base finds very unlikely",
 }
 _STATES = {None: "waits", True: "approved", False: "refused"}
@@ -53,6 +54,8 @@ class Card(NamedTuple):
             parts.append(f"{detail['share']:.0%}")
         if "people" in detail:
             parts.append(f"{detail['people']:.0f} people")
+        if "version" in detail:
+            parts.append(f"v{detail['version']:.0f}")
         if "nats" in detail:
             parts.append(f"{detail['nats']:.2f} nats per token")
         return ", ".join(parts)

@@ -30,7 +30,7 @@ from service.curation.owned import passages_of, read_owned
 from service.curation.pool import Pool
 from service.curation.quarantine import UNLIKELY
 from service.curation.redaction.redactor import Redactor
-from service.curation.reviews import decided_samples
+from service.curation.reviews import decided_samples, held_samples
 from service.curation.sample import Sample, Split, content_hash
 from service.curation.sides import divide
 from service.curation.sift import Rows as SiftedRows
@@ -133,7 +133,7 @@ class _Build:
         name, learning = self._persona.name, self._learning
         with reading(self._engine) as session:
             never_trained = identifiers(sorted(held_out(session, name)))
-            decided = decided_samples(session, name)
+            decided, waiting = decided_samples(session, name), held_samples(session, name)
         cluster = clusters(pool.features["signature"])
         sides = divide(
             pool,
@@ -143,7 +143,7 @@ class _Build:
             seeded={opening_hash(sample.opening) for sample in self._owned.seeds},
             golden={opening_hash(sample.opening) for sample in self._owned.golden},
         )
-        train, holdout = sift(pool, cluster, sides, learning.caps, decided, self._drops)
+        train, holdout = sift(pool, cluster, sides, learning.caps, decided, self._drops, waiting)
         budget = most_rated(learning.budget.samples, self._there(len(train)), learning.mix)
         topics = topics_of(pool, train)
         most = max(1, round(learning.budget.samples * learning.holdout))

@@ -17,6 +17,7 @@ CROWD = "crowd"
 BURST = "burst"
 SWEEP = "sweep"
 UNLIKELY = "unlikely"
+ROLLED_BACK = "rolled_back"
 PEOPLE_KINDS = (SWEEP, BURST, CROWD, NEW_PERSON)
 """Under which a person is held back, the most telling first."""
 

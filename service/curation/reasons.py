@@ -14,6 +14,7 @@ REASONS = {
     "sweep": "It is the rating of one person who gave most of all likes or dislikes, and waits for the owner.",
     "quarantined": "It is of, or on a message of, somebody whose words are not learned from.",
     "refused": "The owner looked at it and refused it.",
+    "rolled_back": "It was new to a version that people liked less, and waits for the owner.",
     "unlikely": "The base finds the reply very unlikely, and it waits for the owner.",
     "alike_cap": "There were more near-duplicates than one cluster may give.",
     "conversation_cap": "There were more samples than one conversation may give.",

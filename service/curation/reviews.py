@@ -9,11 +9,11 @@ from sqlalchemy import select as select_columns
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col, func, select
 
-from service.curation.quarantine import BURST, CROWD, NEW_PERSON, PEOPLE_KINDS, SWEEP, UNLIKELY, Decided, Finding
+from service.curation.quarantine import BURST, CROWD, NEW_PERSON, PEOPLE_KINDS, ROLLED_BACK, SWEEP, UNLIKELY, Decided, Finding
 from service.db.tables import Exchange, Person, Rating, Review, now
 from service.errors import Invalid, NotFound
 
-KINDS = (SWEEP, BURST, CROWD, UNLIKELY, NEW_PERSON)
+KINDS = (ROLLED_BACK, SWEEP, BURST, CROWD, UNLIKELY, NEW_PERSON)
 """Every kind, in the order in which the owner is asked."""
 
 _INSERT: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
@@ -42,6 +42,24 @@ def file_findings(session: Session, persona: str, findings: Sequence[Finding], k
         insert = _INSERT[session.get_bind().dialect.name](Review)
         changed = insert.on_conflict_do_update(index_elements=["persona", "kind", "subject"], set_={"detail": insert.excluded.detail})
         session.execute(changed, rows)
+
+
+def hold_samples(session: Session, persona: str, subjects: Collection[str], detail: Mapping[str, float]) -> int:
+    """File a review for each sample (an exchange's or a rating's id) that was new to a version that people liked less; return how many.
+
+    Until it is approved it is not learned. What the owner decided about a sample before stays decided.
+    """
+    rows = [Review(persona=persona, kind=ROLLED_BACK, subject=subject, detail=dict(detail)).model_dump() for subject in sorted(subjects)]
+    for start in range(0, len(rows), _ROWS_AT_ONCE):
+        insert = _INSERT[session.get_bind().dialect.name](Review)
+        session.execute(insert.on_conflict_do_nothing(), rows[start : start + _ROWS_AT_ONCE])
+    return len(rows)
+
+
+def held_samples(session: Session, persona: str) -> frozenset[str]:
+    """The ids of the samples that wait because a version that learned from them was rolled back."""
+    waiting = (Review.persona == persona, Review.kind == ROLLED_BACK, col(Review.approved).is_(None))
+    return frozenset(session.exec(select(Review.subject).where(*waiting)))
 
 
 def decide_review(session: Session, name: str, approve: bool | None) -> Review:

@@ -1,5 +1,7 @@
 """Sifting: what of a pool is worth learning, and on which side."""
 
+from collections.abc import Collection
+
 import numpy as np
 import numpy.typing as npt
 
@@ -8,7 +10,7 @@ from service.curation.duplicates import settle
 from service.curation.features import DICTATED, EMPTY, SENSITIVE
 from service.curation.gather import Drops, count
 from service.curation.pool import Codes, Flags, Pool
-from service.curation.quarantine import Decided
+from service.curation.quarantine import ROLLED_BACK, Decided
 from service.curation.sides import Sides
 from service.curation.verdicts import identifiers
 from service.personas.persona import Caps
@@ -17,15 +19,19 @@ Rows = npt.NDArray[np.intp]
 """Places in a pool, ascending."""
 
 
-def sift(pool: Pool, cluster: Codes, sides: Sides, caps: Caps, decided: Decided, drops: Drops) -> tuple[Rows, Rows]:
+def sift(
+    pool: Pool, cluster: Codes, sides: Sides, caps: Caps, decided: Decided, drops: Drops, held: Collection[str] = frozenset()
+) -> tuple[Rows, Rows]:
     """Return the rows to train on and the rows to hold out; every other row is counted under one reason.
 
-    `cluster` names the near-duplicates of each row, `decided` are the samples that the owner approved or refused.
+    `cluster` names the near-duplicates of each row, `decided` are the samples that the owner approved or refused,
+    `held` those that wait because a version that learned from them was rolled back.
     """
     flags = pool.features["flags"]
     left = np.ones(len(pool), np.bool_)
     for reason, flagged in (
         ("refused", np.isin(pool.unit, identifiers(sorted(decided.refused)))),
+        (ROLLED_BACK, np.isin(pool.unit, identifiers(sorted(held)))),
         ("empty", flags & EMPTY > 0),
         ("sensitive", flags & SENSITIVE > 0),
         ("dictated", (flags & DICTATED > 0) & ~np.isin(pool.unit, identifiers(sorted(decided.approved)))),

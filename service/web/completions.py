@@ -69,7 +69,7 @@ class CompletionsController(Controller):
         caller.require_key("chat")
         name, which = registry.split_reference(data.model)
         talk, drawn = take_apart(data), overrides(data)
-        asked = Asked(desk.personas.get(name), which, talk.message, desk.boot, talk.added, desk.generations.counters)
+        asked = Asked(desk.personas.get(name), which, talk.message, desk.boot, talk.added, desk.generations.counters, "@" in data.model)
         headers = {"x-attune-ignored": ", ".join(names)} if (names := ignored(await request.body())) else {}
         work = partial(_open, asked=asked, talk=talk, caller=caller, user=data.user or "")
         reply = await answer(desk, caller, request, work, drawn)

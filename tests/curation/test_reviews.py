@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import Engine
 
 from service import registry
-from service.curation.quarantine import Finding
+from service.curation.quarantine import PEOPLE_KINDS, UNLIKELY, Finding
 from service.curation.reviews import (
     decide_all,
     decide_review,
@@ -14,6 +14,8 @@ from service.curation.reviews import (
     decided_samples,
     file_findings,
     find_review,
+    held_samples,
+    hold_samples,
     list_reviews,
     said,
 )
@@ -185,3 +187,20 @@ def test_what_was_said_is_found_again(people: Engine) -> None:
     assert [(exchange.id, rating and rating.correction) for exchange, rating in found["r2"]] == [("e2", "better")]
     assert found["gone"] == []
     assert [(exchange.id, rating and rating.rating) for exchange, rating in found["ann"]] == [("e0", Thumb.down), ("e2", Thumb.up)]
+
+
+def test_samples_of_a_rolled_back_version_wait_once_and_stay_decided(database: Engine) -> None:
+    """They are held until somebody decides; what was decided is asked no second time, and a build takes none of them away."""
+    with transaction(database) as session:
+        assert hold_samples(session, "friend", {"e1", "e2"}, {"version": 3}) == 2
+        decide_review(session, next(each.id for each in list_reviews(session) if each.subject == "e1"), True)
+        hold_samples(session, "friend", {"e1", "e2", "e3"}, {"version": 4})
+        file_findings(session, "friend", [], PEOPLE_KINDS)
+        file_findings(session, "friend", [], (UNLIKELY,))
+    with reading(database) as session:
+        assert held_samples(session, "friend") == {"e2", "e3"} and not held_samples(session, "mentor")
+        assert decided_samples(session, "friend").approved == {"e1"}
+        assert [(each.kind, each.detail) for each in list_reviews(session)] == [
+            ("rolled_back", {"version": 3}),
+            ("rolled_back", {"version": 4}),
+        ]

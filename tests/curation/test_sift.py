@@ -152,3 +152,11 @@ def test_every_row_is_trained_on_held_out_or_counted(rows, cap, share):
     assert train == sorted(set(train) - set(holdout))
     assert held == sorted(set(held) & set(holdout))
     assert not set(train) & set(twin)
+
+
+def test_what_a_rolled_back_version_learned_anew_waits() -> None:
+    """It is on neither side, under a reason of its own."""
+    pool, rows, drops = make_pool(4), np.arange(4), Counter()
+    sides = Sides(np.isin(rows, [3]), np.isin(rows, []))
+    train, held = sift(pool, rows.astype(np.int32), sides, NO_CAPS, _NOTHING, drops, {"e001", "e003"})
+    assert (train.tolist(), held.tolist(), +drops) == ([0, 2], [], {"rolled_back": 2})
