@@ -19,8 +19,10 @@ from service.settings import Settings
 log = structlog.get_logger()
 
 
-def look(engine: Engine, settings: Settings) -> None:
+def look(engine: Engine, settings: Settings) -> list[str]:
     """End every trial that has come to its end, and retire what waits but was trained from a base that its persona has left.
+
+    Returns the ids of the nights whose version came to the end of a trial, so that their pages can be written anew.
 
     Asks a small table when there is nothing to do, and holds up no writer while it counts. A trial whose persona cannot be read goes on.
     """
@@ -30,7 +32,8 @@ def look(engine: Engine, settings: Settings) -> None:
         detachable = set(session.exec(waiting))
         due = {trial.id: found for trial in trials if _is_due(session, trial, found := standing(session, trial))}
     if not due and not detachable:
-        return
+        return []
+    nights: list[str] = []
     personas = {persona.name: persona for persona in survey(settings.personas)}
     _detach(engine, [personas[name] for name in sorted(detachable) if name in personas])
     for trial_id, found in due.items():
@@ -38,8 +41,11 @@ def look(engine: Engine, settings: Settings) -> None:
             trial = session.get_one(Canary, trial_id)
             if trial.persona in personas and trial.ended_at is None:
                 _decide(session, personas[trial.persona], trial, found)
+            night = session.get_one(Version, trial.version_id).night_id
         if trial.ended_at is not None:
             log.info("trial_ended", persona=trial.persona, kind=trial.kind.value, trial=trial.id, outcome=trial.outcome)
+            nights += [night] if night else []
+    return nights
 
 
 def _is_due(session: Session, trial: Canary, found: Standing) -> bool:

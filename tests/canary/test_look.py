@@ -86,7 +86,8 @@ def test_without_ratings_the_gate_has_the_last_word(any_stand: Stand) -> None:
     look(stand.engine, stand.settings)
     assert stand.trial(trial).ended_at is None
     stand.pass_hours(trial)
-    look(stand.engine, stand.settings)
+    assert look(stand.engine, stand.settings) == [stand.receipts()[0].night_id]
+    assert look(stand.engine, stand.settings) == []
     assert stand.stages()["v1"] == Stage.champion
     assert "too few to say anything" in stand.receipts()[0].reason
     with reading(stand.engine) as session:
