@@ -21,6 +21,7 @@ _COMMANDS = {
     "transcript": "service.cli.transcript:transcript",
     "train": "service.cli.train:train",
     "model": "service.cli.model:model",
+    "receipts": "service.cli.receipts:receipts",
     "keys": "service.cli.keys:keys",
     "db": "service.cli.db:db",
     "openapi": "service.web.describe:openapi",

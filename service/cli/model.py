@@ -2,74 +2,18 @@
 
 import rich_click as click
 
-from service import registry
-from service.cli.output import as_json, database, settings, show_json, show_rows
-from service.db.engine import reading, transaction
-from service.db.tables import Version
-from service.personas.shelf import read_personas
+from service.cli.lazy import Commands
+
+_COMMANDS = {
+    "list": "service.cli.model_versions:list_versions",
+    "show": "service.cli.model_show:show",
+    "lineage": "service.cli.model_show:lineage",
+    "promote": "service.cli.model_versions:promote",
+    "rollback": "service.cli.model_versions:rollback",
+    "canary": "service.cli.model_canary:canary",
+}
 
 
-@click.group()
+@click.group(cls=Commands, modules=_COMMANDS)
 def model() -> None:
-    """The versions of a persona: which one serves, and which could."""
-
-
-def _as_dict(version: Version) -> dict[str, str | None]:
-    return {
-        "id": version.id,
-        "persona": version.persona,
-        "version": version.name,
-        "stage": version.stage.value,
-        "provider": version.provider,
-        "model": version.model,
-        "created_at": version.created_at.isoformat(),
-    }
-
-
-def _show(version: Version, as_json: bool) -> None:
-    if as_json:
-        show_json(_as_dict(version))
-    else:
-        click.echo(f"{version.persona} {version.name} is the champion. The next exchange uses it.", err=True)
-
-
-@model.command("list")
-@click.argument("persona", required=False)
-@as_json
-def list_versions(persona: str | None, as_json: bool) -> None:
-    """List the versions, newest first."""
-    personas = read_personas(settings().personas)
-    with database() as engine:
-        with transaction(engine) as session:
-            for each in personas:
-                registry.champion(session, each.name)
-        with reading(engine) as session:
-            found = [_as_dict(version) for version in registry.list_versions(session, persona)]
-    if persona and not found:
-        personas.get(persona)
-    if as_json:
-        show_json(found)
-    else:
-        columns = ("persona", "version", "stage", "model", "created_at")
-        rows = [tuple(row[name] or ("as the persona file says" if name == "model" else "") for name in columns) for row in found]
-        show_rows(columns, rows, "There is no version of that persona.")
-
-
-@model.command()
-@click.argument("persona")
-@click.argument("version")
-@as_json
-def promote(persona: str, version: str, as_json: bool) -> None:
-    """Serve VERSION (v0, v1 ...) of PERSONA from the next exchange on."""
-    with database() as engine, transaction(engine) as session:
-        wanted = registry.find_version(session, read_personas(settings().personas).get(persona).name, version)
-        _show(registry.promote(session, wanted, "promoted by hand"), as_json)
-
-
-@model.command()
-@click.argument("persona")
-@as_json
-def rollback(persona: str, as_json: bool) -> None:
-    """Serve the version of PERSONA that served before the present one."""
-    with database() as engine, transaction(engine) as session:
-        _show(registry.rollback(session, read_personas(settings().personas).get(persona).name), as_json)
+    """The versions of a persona: which one serves, which is being tried, what each was proved by, and where it came from."""

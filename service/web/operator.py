@@ -111,7 +111,7 @@ class OperatorController(Controller):
     @post("/versions/{version_id:str}/promotion", status_code=200, summary="Promote a version")
     async def promote(self, version_id: FromPath[str], desk: NamedDependency[Desk]) -> VersionOut:
         """Serve this version from the next exchange on."""
-        return version_out(await desk.journal.write(partial(_promote, version_id=version_id)))
+        return version_out(await desk.journal.write(partial(_promote, desk=desk, version_id=version_id)))
 
     @post("/personas/{name:str}/rollback", status_code=200, summary="Roll a persona back")
     async def rollback(self, name: FromPath[str], desk: NamedDependency[Desk]) -> VersionOut:
@@ -140,8 +140,9 @@ def _exchanges(_: Session, rows: Any) -> list[ExchangeTrace]:
     return [exchange_trace(exchange, version.name) for exchange, version in rows]
 
 
-def _promote(session: Session, version_id: str) -> Version:
+def _promote(session: Session, desk: Desk, version_id: str) -> Version:
     version = session.get(Version, version_id)
     if version is None:
         raise NotFound("There is no such version.", code="version_not_found")
-    return registry.promote(session, version, "promoted by an operator")
+    base = desk.personas.get(version.persona).settings.learning.base if version.persona in desk.personas else None
+    return registry.promote(session, version, "promoted by an operator", base)

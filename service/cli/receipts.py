@@ -1,0 +1,104 @@
+"""`attune receipts`: what nights, canaries and watches decided, and why."""
+
+from typing import Any
+
+import rich_click as click
+from sqlmodel import Session, col, select
+
+from service.cli.dataset_show import show_markdown
+from service.cli.output import as_json, database, settings, show_json, show_rows
+from service.db.engine import reading
+from service.db.tables import Night, Outcome, Receipt, ReceiptKind
+from service.errors import Invalid, NotFound
+from service.personas.shelf import read_personas
+from service.proof.page import write_page
+from service.proof.record import record_of
+
+_SHORT_ID = 8
+_ID = 32
+
+
+@click.group()
+def receipts() -> None:
+    """What every night decided and why, also when it did nothing; and what became of versions that people tried."""
+
+
+@receipts.command("list")
+@click.argument("persona", required=False)
+@click.option("--outcome", type=click.Choice([each.value for each in Outcome]), help="Only these.")
+@click.option("--kind", type=click.Choice([each.value for each in ReceiptKind]), help="Only of nights, canaries or watches.")
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000))
+@as_json
+def list_receipts(persona: str | None, outcome: str | None, kind: str | None, limit: int, as_json: bool) -> None:
+    """List the receipts, newest first."""
+    query = select(Receipt).order_by(col(Receipt.id).desc()).limit(limit)
+    for column, wanted in ((Receipt.persona, persona), (Receipt.outcome, outcome), (Receipt.kind, kind)):
+        query = query.where(col(column) == wanted) if wanted else query
+    with database() as engine, reading(engine) as session:
+        found = list(session.exec(query))
+    if persona and not found:
+        read_personas(settings().personas).get(persona)
+    if as_json:
+        show_json([_as_dict(receipt) for receipt in found])
+        return
+    rows = [
+        (each.id[-_SHORT_ID:], each.persona, f"{each.created_at:%Y-%m-%d %H:%M}", each.kind, each.outcome, each.version, each.reason)
+        for each in found
+    ]
+    empty = "There is no receipt yet. A night leaves one: attune nightly PERSONA --wait"
+    show_rows(("id", "persona", "when", "of a", "outcome", "version", "reason"), rows, empty)
+
+
+@receipts.command()
+@click.argument("named", metavar="ID|latest", default="latest")
+@click.option("--persona", help="Only of this persona.")
+@click.option("--markdown", is_flag=True, help="Print the page as Markdown, on a terminal too.")
+@as_json
+def show(named: str, persona: str | None, markdown: bool, as_json: bool) -> None:
+    """Show a receipt with the proof page of its night: an id, or the end of one as the list shows it.
+
+    With --json the receipt as it was written, and the record of its night as it stands now.
+    """
+    with database() as engine, reading(engine) as session:
+        receipt = _find(session, named, persona)
+        record = record_of(session, settings().artifact_folder, session.get_one(Night, receipt.night_id))
+    if as_json:
+        show_json({**_as_dict(receipt), "record": record})
+        return
+    page = write_page(record)
+    if markdown:
+        click.echo(page, nl=False)
+    else:
+        show_markdown(page)
+
+
+def _find(session: Session, named: str, persona: str | None) -> Receipt:
+    query = select(Receipt).order_by(col(Receipt.id).desc())
+    query = query.where(Receipt.persona == persona) if persona else query
+    if named == "latest":
+        newest = session.exec(query).first()
+        if newest is None:
+            raise NotFound("There is no receipt yet. A night leaves one: attune nightly PERSONA --wait", code="receipt_not_found")
+        return newest
+    wanted = named.lower()
+    found = session.exec(query.where(col(Receipt.id).endswith(wanted, autoescape=True)).limit(2)).all() if 4 <= len(wanted) <= _ID else []
+    if len(found) > 1:
+        raise Invalid(f"Several receipts end in '{named}'. Give more of the id: attune receipts list --json", code="receipt_ambiguous")
+    if not found:
+        raise NotFound(f"There is no receipt '{named[:_ID]}'. See: attune receipts list", code="receipt_not_found")
+    return found[0]
+
+
+def _as_dict(receipt: Receipt) -> dict[str, Any]:
+    return {
+        "id": receipt.id,
+        "persona": receipt.persona,
+        "night": receipt.night_id,
+        "kind": receipt.kind.value,
+        "outcome": receipt.outcome.value,
+        "reason": receipt.reason,
+        "version": receipt.version,
+        "champion": receipt.champion,
+        "created_at": receipt.created_at.isoformat(),
+        "details": receipt.details,
+    }
