@@ -144,6 +144,12 @@ class TrainingError(AttuneError):
     code = "training_failed"
 
 
+class TrainingStopped(TrainingError):
+    """A person asked to end the training run for good."""
+
+    code = "training_stopped"
+
+
 class HostingError(AttuneError):
     """Written into a receipt: the trained version could not be made servable."""
 

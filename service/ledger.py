@@ -121,6 +121,13 @@ def note_training(session: Session, night_id: str, progress: Mapping[str, Any]) 
     note_progress(session, night_id, **{name: value for name, value in progress.items() if value is not None})
 
 
+def note_run(session: Session, night_id: str, **facts: Any) -> None:
+    """Keep something about the night's training run among its parameters."""
+    run = session.exec(select(TrainingRun).where(TrainingRun.night_id == night_id)).one()
+    run.parameters = {**run.parameters, **facts}
+    session.add(run)
+
+
 def ask_to_stop(session: Session, run: TrainingRun) -> None:
     """Ask whoever trains to end the run for good; raise `Conflict` when it has ended already. Asking twice changes nothing."""
     if run.state not in {RunState.queued, RunState.running}:

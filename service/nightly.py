@@ -26,7 +26,7 @@ from service.curation.dataset import read_rows
 from service.curation.lineage import lineage_rows
 from service.curator import curate
 from service.db.engine import reading, transaction
-from service.db.tables import Dataset, Evaluation, Outcome, RunState, TrainingRun, Version
+from service.db.tables import Dataset, Evaluation, Outcome, RunState, Version
 from service.errors import AttuneError
 from service.evaluation.gate import Decision, decide
 from service.evaluation.holdout import score_rows
@@ -37,7 +37,8 @@ from service.personas.persona import Persona
 from service.personas.shelf import survey
 from service.providers.catalog import Providers, checkpoint_folder, served_name, split_model
 from service.settings import Settings
-from service.training.base import Progress, RunSpec, Trainer, choose_method, count_parameters, default_parameters
+from service.training.base import Progress, Trainer
+from service.tutor import Tutor, gate_half
 
 STEPS = ("queued", "freeze", "train", "host", "evaluate", "decide")
 P = ParamSpec("P")
@@ -80,7 +81,7 @@ class Nightly(DBOSConfiguredInstance):
         self.stopping = stopping
         self._settings = settings
         self._engine = engine
-        self._trainer_of = trainer_of
+        self._tutor = Tutor(settings, engine, trainer_of)
         self._host = host
         super().__init__("nightly")
 
@@ -118,21 +119,11 @@ class Nightly(DBOSConfiguredInstance):
     def train(self, night_id: str) -> None:
         """Train an adapter from the base on the frozen rows, in a process of its own."""
         persona = self._begin(night_id, "train")
-        run = self._training_run(night_id, persona)
+        run = self._tutor.plan(night_id, persona)
         if run.state == RunState.succeeded:
             return
-        try:
-            trained = self._trainer_of(persona).train(
-                self._run_folder(night_id), self._spec(run), lambda progress: self._show(night_id, progress)
-            )
-        except AttuneError as error:
-            with transaction(self._engine) as session:
-                ledger.end_run(session, night_id, RunState.failed, error=error.message)
-            raise
-        with transaction(self._engine) as session:
-            measured = {"steps": trained.steps, "loss_first": trained.loss_first, "loss_last": trained.loss_last}
-            ledger.end_run(session, night_id, RunState.succeeded, measured={**measured, "training_seconds": trained.seconds})
-        log.info("adapter_trained", night=night_id, method=trained.method, steps=trained.steps, seconds=trained.seconds)
+        trained = self._tutor.train(run, persona, self._run_folder(night_id), partial(self._show, night_id))
+        log.info("adapter_trained", night=night_id, method=run.method, steps=trained.steps, seconds=trained.seconds)
 
     @_step
     def host(self, night_id: str) -> None:
@@ -196,52 +187,16 @@ class Nightly(DBOSConfiguredInstance):
 
     def _show(self, night_id: str, progress: Progress) -> None:
         with transaction(self._engine) as session:
-            ledger.note_progress(session, night_id, step=progress.step, steps=progress.steps, loss=round(progress.loss, 4))
+            ledger.note_training(session, night_id, msgspec.to_builtins(progress))
 
     def _show_build(self, night_id: str, stage: str, done: int, total: int) -> None:
         with transaction(self._engine) as session:
             ledger.note_progress(session, night_id, stage=stage, step=done, steps=total)
 
-    def _training_run(self, night_id: str, persona: Persona) -> TrainingRun:
-        """The night's training run: method and parameters are chosen once and kept."""
-        learning = persona.settings.learning
-        weights = count_parameters(checkpoint_folder(learning.base, self._settings))
-        with transaction(self._engine) as session:
-            run = ledger.find_run(session, night_id)
-            if run is None:
-                dataset = ledger.find_dataset(session, night_id)
-                counts = dataset.counts if dataset else {}
-                method, why = choose_method(counts["train_liked"], counts["train_disliked"], learning.minimum.each_label)
-                if learning.method != "auto":
-                    method, why = learning.method, "as the persona says"
-                # What people said decides how long to train: seeds and replay are company, not more to learn.
-                rows = counts["train_liked"] + (counts["train_disliked"] if method == "kto" else 0)
-                chosen = msgspec.to_builtins(default_parameters(method, weights, rows))
-                run = TrainingRun(
-                    persona=persona.name,
-                    night_id=night_id,
-                    dataset_id=dataset.id if dataset else "",
-                    trainer=learning.trainer,
-                    method=method,
-                    base=learning.base,
-                    parameters={**chosen, "why": why},
-                )
-            if run.state != RunState.succeeded:
-                run.state, run.attempts = RunState.running, run.attempts + 1
-            session.add(run)
-        return run
-
-    def _spec(self, run: TrainingRun) -> RunSpec:
-        values = {
-            "base": str(checkpoint_folder(run.base, self._settings)),
-            "method": run.method,
-            "train": str(self._dataset_file(run.night_id, "train.jsonl")),
-            "parameters": {name: value for name, value in run.parameters.items() if name != "why"},
-        }
-        return msgspec.convert(values, RunSpec)
-
     def _score_holdout(self, night_id: str, persona: Persona, candidate: Version, champion: Version) -> list[HeldOut]:
         rows = read_rows(self._dataset_file(night_id, "holdout.jsonl"))
+        if persona.settings.learning.sweep:
+            rows = gate_half(rows)
         if not rows:
             return []
         folders = {"candidate": self._weights_of(candidate, persona), "champion": self._weights_of(champion, persona)}

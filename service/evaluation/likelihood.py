@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 import transformers
+from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from service.providers.role_marks import mark_breaker
@@ -34,11 +35,14 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def score(folder: Path, rows: Sequence[dict[str, Any]]) -> list[dict[str, float]]:
-    """The scores that the checkpoint in `folder` gives the rows, in their order."""
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype="auto").eval()
-    model.to(torch.accelerator.current_accelerator() if torch.accelerator.is_available() else "cpu")
-    clean = mark_breaker(folder)
-    return score_with(model, AutoTokenizer.from_pretrained(folder), [{**row, **_cleaned(row, clean)} for row in rows])
+    """The scores that the checkpoint in `folder`, or the adapter on its base, gives the rows, in their order."""
+    base = _base_of(folder)
+    model = AutoModelForCausalLM.from_pretrained(base, dtype="auto")
+    if base != folder:
+        model = PeftModel.from_pretrained(model, str(folder))
+    model.eval().to(torch.accelerator.current_accelerator() if torch.accelerator.is_available() else "cpu")
+    clean = mark_breaker(base)
+    return score_with(model, AutoTokenizer.from_pretrained(base), [{**row, **_cleaned(row, clean)} for row in rows])
 
 
 def score_with(model: Any, tokenizer: Any, rows: Sequence[dict[str, Any]]) -> list[dict[str, float]]:
@@ -50,6 +54,12 @@ def score_with(model: Any, tokenizer: Any, rows: Sequence[dict[str, Any]]) -> li
         for place, logprob in zip(places, _logprobs(model, [encoded[place] for place in places]), strict=True):
             scores[place] = {"logprob": logprob, "tokens": encoded[place][1]}
     return scores
+
+
+def _base_of(folder: Path) -> Path:
+    """The model an adapter belongs to; a whole model is its own."""
+    settings = folder / "adapter_config.json"
+    return Path(json.loads(settings.read_bytes())["base_model_name_or_path"]) if settings.exists() else folder
 
 
 def _cleaned(row: dict[str, Any], clean: Callable[[str], str]) -> dict[str, Any]:

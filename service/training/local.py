@@ -1,8 +1,9 @@
 """Trains on this machine, in a process of its own that outlives its caller: importing the training library takes seconds and gigabytes.
 
-Standard library only: whoever imports this file loads no torch.
+Whoever imports this file loads no torch.
 """
 
+import importlib.util
 import os
 import signal
 import subprocess
@@ -12,9 +13,14 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from service.errors import TrainingError
-from service.training.base import Progress, RunSpec, Trained, Trainer
+import msgspec
+
+from service.errors import TrainingError, TrainingStopped
+from service.training.base import Estimate, Parameters, Progress, RunSpec, Trained, Trainer
 from service.training.folder import Holder, RunFolder
+from service.training.machine import look
+from service.training.preflight import read_shape, settle
+from service.training.stage import measure_load
 
 ALREADY_TRAINING = 75  # the exit code of a training process that found another one at work (EX_TEMPFAIL)
 
@@ -31,16 +37,26 @@ class LocalTrainer(Trainer):
         self._attempts: list[_Attempt] = []
         self._stopped = False
 
-    def train(self, folder: Path, spec: RunSpec, report: Callable[[Progress], None]) -> Trained:
+    def estimate(self, spec: RunSpec) -> Estimate:
+        """See `Trainer.estimate`."""
+        if importlib.util.find_spec("torch") is None:
+            raise TrainingError("Training on this machine needs more packages (torch is missing): pip install 'attune[local]'.")
+        return _settled(spec, Path(spec.dataset))[1]
+
+    def train(
+        self, folder: Path, spec: RunSpec, report: Callable[[Progress], None], is_stopped: Callable[[], bool] = lambda: False
+    ) -> Trained:
         """See `Trainer.train`. Each attempt may take the budget; a process that was killed is started again, from its last checkpoint."""
         run = RunFolder(folder)
-        run.accept(spec)
+        run.accept(spec if run.is_accepted() else msgspec.structs.replace(spec, parameters=_settled(spec, folder)[0]))
+        if sentence := run.error(final=True):
+            raise TrainingError(sentence)
         reader = _ProgressReader(run, report)
         starts = 0
         while (trained := run.trained()) is None:
             attempt = _Attempt(run)
             starts += attempt.is_ours
-            self._wait(attempt, reader)
+            self._wait(run, attempt, reader, is_stopped)
             _raise_if_final(run, attempt, can_start_again=starts < _MOST_STARTS)
         reader.read()
         return trained
@@ -51,13 +67,15 @@ class LocalTrainer(Trainer):
         for attempt in list(self._attempts):
             attempt.end()
 
-    def _wait(self, attempt: "_Attempt", reader: "_ProgressReader") -> None:
+    def _wait(self, run: RunFolder, attempt: "_Attempt", reader: "_ProgressReader", is_stopped: Callable[[], bool]) -> None:
         self._attempts.append(attempt)
         try:
             while attempt.is_alive():
                 reader.read()
                 if self._stopped:
                     attempt.end()
+                if is_stopped():
+                    _end_for_good(run, attempt)
                 if time.time() - attempt.started > self._budget_seconds:
                     attempt.end()
                     raise TrainingError(f"Training was ended after {self._budget_seconds / 60:g} minutes, its whole budget.")
@@ -113,6 +131,20 @@ class _ProgressReader:
         lines, self._offset = self._run.progress_after(self._offset)
         for progress in lines:
             self._report(progress)
+
+
+def _settled(spec: RunSpec, folder: Path) -> tuple[Parameters, Estimate]:
+    """What fits on this machine, as it is now."""
+    return settle(spec, read_shape(Path(spec.base)), measure_load(spec), look(folder))
+
+
+def _end_for_good(run: RunFolder, attempt: _Attempt) -> None:
+    """A person's word: the file reaches a process that a launcher put somewhere else, the signal one that does not look."""
+    run.ask_stop()
+    attempt.end()
+    sentence = "Training was stopped by a person."
+    run.fail(sentence, final=True)
+    raise TrainingStopped(sentence)
 
 
 def _start(run: RunFolder) -> subprocess.Popen[bytes]:

@@ -1,26 +1,39 @@
 """What the training library (TRL, PEFT) is told: LoRA on every linear layer, small batches, nothing sent anywhere. Imports torch."""
 
 import math
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import datasets
 import msgspec
 import torch
 import transformers
-from peft import LoraConfig
-from transformers import AutoConfig, AutoTokenizer, TrainerCallback
-from trl import KTOConfig, KTOTrainer, SFTConfig, SFTTrainer
+from peft import LoraConfig, PeftModel
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
+from trl import DPOConfig, DPOTrainer, KTOConfig, KTOTrainer, SFTConfig, SFTTrainer
 
 from service.errors import TrainingError
-from service.training.base import Parameters, Progress, RunSpec, count_parameters
-from service.training.rows import Message, Row, batch_size, count_labels, label_weights
+from service.training.base import Method, Parameters, Schedule, count_parameters
+from service.training.folder import Squeeze
+from service.training.rows import Message, batch_size, label_weights
+from service.training.stage import Material
 
 _LARGE = 500_000_000  # weights from which memory is dearer than time
-_LOGGED = 50  # lines of progress in a run, about
-_CHECKPOINTS = 10  # in a run, about: what a crash can cost at most is a tenth of it
+_LOGGED = 50  # lines of progress in a stage, about
+_CHECKPOINTS = 10  # in a stage, about: what a crash can cost at most is a tenth of it
+# The share of pairs whose thumbs were pressed by mistake, as assumed: clicks are noisy ("robust" DPO, Chowdhury et al. 2024).
+_FLIPPED = 0.1
+
+
+class Stage(NamedTuple):
+    """One method of a run: what it learns from, and the adapter it goes on from, if it is not the first."""
+
+    method: Method
+    schedule: Schedule
+    material: Material
+    adapter: Path | None
+    checkpoints: Path
 
 
 def quieten() -> None:
@@ -31,20 +44,27 @@ def quieten() -> None:
     datasets.disable_caching()
 
 
-def load_tokenizer(base: Path) -> Any:
+def load_tokenizer(base: Path, *, for_chat: bool = True) -> Any:
     """The tokenizer of the base; `TrainingError` when it cannot be read or has no chat template."""
     try:
         tokenizer = AutoTokenizer.from_pretrained(base)
     except (OSError, ValueError) as error:
         raise TrainingError(f"The base model {base} cannot be read: {first_line(error)}") from error
-    if not tokenizer.chat_template:
+    if for_chat and not tokenizer.chat_template:
         raise TrainingError(f"The base model {base} has no chat template, so that it cannot be taught to chat.")
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
     return tokenizer
 
 
-def token_counter(tokenizer: Any) -> Callable[[list[Message]], int]:
+def chat_counter(tokenizer: Any) -> Callable[[list[Message]], int]:
     """Counts the tokens of a chat as the template writes it."""
     return lambda messages: len(tokenizer.apply_chat_template(msgspec.to_builtins(messages), tokenize=True, return_dict=False))
+
+
+def text_counter(tokenizer: Any) -> Callable[[str], int]:
+    """Counts the tokens of plain text, with the one that ends it."""
+    return lambda text: len(tokenizer(text)["input_ids"]) + 1
 
 
 def longest_of(base: Path, parameters: Parameters) -> int:
@@ -52,66 +72,22 @@ def longest_of(base: Path, parameters: Parameters) -> int:
     return int(min(parameters.max_length, getattr(AutoConfig.from_pretrained(base), "max_position_embeddings", parameters.max_length)))
 
 
-def make_trainer(spec: RunSpec, rows: Sequence[Row], tokenizer: Any, longest: int, checkpoints: Path) -> Any:
-    """A trainer of the method asked for, ready to train `rows` in their order."""
-    settings = _settings(spec, len(rows), longest, checkpoints)
-    if spec.method == "kto":
-        liked, disliked = count_labels(rows)
-        desirable, undesirable = label_weights(liked, disliked)
-        configured = KTOConfig(
-            **settings,
-            beta=spec.parameters.beta,
-            desirable_weight=desirable,
-            undesirable_weight=undesirable,
-            precompute_ref_log_probs=True,  # what the base thinks of each row is asked once, not once an epoch: a sixth of the time saved
-        )
-        kind, columns = KTOTrainer, ["prompt", "completion", "label"]
-    else:
-        configured = SFTConfig(**settings)
-        kind, columns = SFTTrainer, ["prompt", "completion"]
+def make_trainer(base: Path, stage: Stage, parameters: Parameters, tokenizer: Any, longest: int, squeeze: Squeeze | None) -> Any:
+    """A trainer of the stage's method, ready to train its material in its order."""
+    rows = len(stage.material.rows)
+    usual = batch_size(rows, parameters.batch) if stage.method == "kto" else min(rows, parameters.batch)
+    batch = min(squeeze.batch, usual) if squeeze else usual
+    settings = _settings(base, stage, parameters, rows, longest, batch, squeeze.accumulation if squeeze else 1)
+    kind, configured = _configured(stage, settings)
     trainer = kind(
-        model=spec.base,
+        model=_load_model(base, parameters, stage.adapter),
         args=configured,
-        train_dataset=datasets.Dataset.from_list([{name: msgspec.to_builtins(getattr(row, name)) for name in columns} for row in rows]),
+        train_dataset=datasets.Dataset.from_list(stage.material.columns()),
         processing_class=tokenizer,
-        peft_config=_adapter_settings(spec.parameters),
+        **({} if stage.adapter else {"peft_config": _adapter_settings(parameters)}),
     )
     trainer.remove_callback(transformers.PrinterCallback)
     return trainer
-
-
-def report_to(trainer: Any, report: Callable[[Progress], None]) -> None:
-    """Have every logged step reported, and training end with `TrainingError` as soon as it has gone astray."""
-    began = time.monotonic()
-
-    class Reporter(TrainerCallback):  # type: ignore[misc]
-        def on_log(self, _args: Any, state: Any, _control: Any, logs: dict[str, float], **_others: Any) -> None:
-            if "loss" not in logs:
-                return
-            if not math.isfinite(logs["loss"]) or not math.isfinite(logs.get("grad_norm", 0.0)):
-                raise TrainingError(
-                    f"Training went astray: the loss at step {state.global_step} was not a number. Try a lower learning rate."
-                )
-            report(
-                Progress(
-                    step=state.global_step,
-                    steps=state.max_steps,
-                    loss=logs["loss"],
-                    learning_rate=logs["learning_rate"],
-                    seconds=round(time.monotonic() - began, 3),
-                )
-            )
-
-    trainer.add_callback(Reporter())
-
-
-def run_trainer(trainer: Any, checkpoint: Path | None) -> list[float]:
-    """Train to the end, from `checkpoint` if there is one; return the logged losses. `TrainingError` when memory ran out."""
-    try:
-        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    except torch.OutOfMemoryError as error:
-        raise TrainingError("The GPU has too little memory for this training run; lower batch or max_length.") from error
-    return [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
 
 
 def save_adapter(trainer: Any, folder: Path) -> None:
@@ -119,13 +95,54 @@ def save_adapter(trainer: Any, folder: Path) -> None:
     model = trainer.accelerator.unwrap_model(trainer.model)
     if not all(torch.isfinite(weight).all() for weight in model.parameters() if weight.requires_grad):
         raise TrainingError("Training went astray: the adapter holds weights that are not numbers. Try a lower learning rate.")
-    model.save_pretrained(folder)
+    # Only ours: KTO and DPO keep the adapter they began with beside it, to compare with.
+    model.save_pretrained(folder, selected_adapters=["default"])
     (folder / "README.md").unlink(missing_ok=True)  # a model card with nothing in it
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory ran out, on the card or beside it."""
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or (
+        isinstance(error, RuntimeError) and any(words in str(error).lower() for words in ("out of memory", "can't allocate memory"))
+    )
+
+
+def free_memory() -> None:
+    """Give back what the last attempt left on the card."""
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+def card_memory() -> int | None:
+    """The most bytes of the card that were in use so far; None where there is no card."""
+    return int(torch.cuda.max_memory_allocated()) if torch.cuda.is_available() else None
 
 
 def first_line(error: BaseException) -> str:
     """The first line of what a library had to say, as the end of a sentence."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".") + "."
+
+
+def _load_model(base: Path, parameters: Parameters, adapter: Path | None) -> Any:
+    options: dict[str, Any] = {"dtype": torch.bfloat16 if _half(base) else torch.float32}
+    if parameters.quantization in {"8bit", "4bit"}:
+        # 16 bits to compute in, also on a processor: the library's kernels for 4 bits know no better.
+        options |= {"quantization_config": _quantised(parameters), "device_map": {"": 0 if torch.cuda.is_available() else "cpu"}}
+    try:
+        model = AutoModelForCausalLM.from_pretrained(base, **options)
+    except (OSError, ValueError) as error:
+        raise TrainingError(f"The base model {base} cannot be read: {first_line(error)}") from error
+    model.config.use_cache = False
+    return PeftModel.from_pretrained(model, str(adapter), is_trainable=True) if adapter else model
+
+
+def _quantised(parameters: Parameters) -> Any:
+    """QLoRA (Dettmers et al. 2023): NormalFloat of 4 bits, its constants quantised once more; or 8 bits."""
+    if parameters.quantization == "8bit":
+        return BitsAndBytesConfig(load_in_8bit=True)
+    return BitsAndBytesConfig(
+        load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=torch.bfloat16
+    )
 
 
 def _adapter_settings(parameters: Parameters) -> Any:
@@ -139,25 +156,40 @@ def _adapter_settings(parameters: Parameters) -> Any:
     )
 
 
-def _settings(spec: RunSpec, rows: int, longest: int, checkpoints: Path) -> dict[str, Any]:
-    parameters = spec.parameters
-    batch = batch_size(rows, parameters.batch)
-    steps = math.ceil(rows / batch) * parameters.epochs
-    large = count_parameters(Path(spec.base)) >= _LARGE
-    half = large and torch.cuda.is_available() and torch.cuda.is_bf16_supported()
+def _configured(stage: Stage, settings: dict[str, Any]) -> tuple[Any, Any]:
+    """The library's trainer for a method, and its settings."""
+    match stage.method:
+        case "kto":
+            desirable, undesirable = label_weights(*stage.material.labels)
+            weights = {"desirable_weight": desirable, "undesirable_weight": undesirable}
+            # What the base thinks of each row is asked once, not once an epoch: a sixth of the time saved.
+            return KTOTrainer, KTOConfig(**settings, **weights, beta=stage.schedule.beta, precompute_ref_log_probs=True)
+        case "dpo":
+            loss = {"loss_type": ["robust"], "label_smoothing": _FLIPPED}
+            return DPOTrainer, DPOConfig(**settings, **loss, beta=stage.schedule.beta, precompute_ref_log_probs=True)
+    return SFTTrainer, SFTConfig(**settings)
+
+
+def _half(base: Path) -> bool:
+    return count_parameters(base) >= _LARGE and torch.cuda.is_available() and torch.cuda.is_bf16_supported()
+
+
+def _settings(base: Path, stage: Stage, parameters: Parameters, rows: int, longest: int, batch: int, accumulation: int) -> dict[str, Any]:
+    steps = math.ceil(rows / (batch * accumulation)) * stage.schedule.epochs
+    checkpointing = parameters.gradient_checkpointing
     return {
-        "output_dir": str(checkpoints),
-        "learning_rate": parameters.learning_rate,
+        "output_dir": str(stage.checkpoints),
+        "learning_rate": stage.schedule.learning_rate,
         "lr_scheduler_type": "linear",
         "warmup_steps": steps // 20,
-        "num_train_epochs": parameters.epochs,
+        "num_train_epochs": stage.schedule.epochs,
         "per_device_train_batch_size": batch,
+        "gradient_accumulation_steps": accumulation,
         "max_length": longest,
         "seed": parameters.seed,
         "use_cpu": not torch.accelerator.is_available(),
-        "bf16": half,
-        "model_init_kwargs": {"dtype": "bfloat16" if half else "float32"},
-        "gradient_checkpointing": large,
+        "bf16": _half(base),
+        "gradient_checkpointing": count_parameters(base) >= _LARGE if checkpointing is None else checkpointing,
         "logging_steps": max(1, steps // _LOGGED),
         "logging_first_step": True,
         "logging_nan_inf_filter": False,  # by default a loss that is not a number is logged as the one before it

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from itertools import chain, count
 from pathlib import Path
 from random import Random
+from typing import TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -32,15 +33,30 @@ class Row(Struct, frozen=True):
     label: bool
 
 
-def read_rows(file: Path, method: Method, clean: Callable[[str], str] = str) -> list[Row]:
+class Pair(Struct, frozen=True):
+    """Two replies to the same words, of which one is the better."""
+
+    prompt: list[Message]
+    chosen: list[Message]
+    rejected: list[Message]
+
+
+class Passage(Struct, frozen=True):
+    """Plain text."""
+
+    text: str
+
+
+Kind = TypeVar("Kind", Row, Pair, Passage)
+Clean = Callable[[str], str]
+
+
+def read_rows(file: Path, method: Method, clean: Clean = str) -> list[Row]:
     """The rows a method learns from: all for KTO, the liked ones for SFT. `TrainingError` when they cannot be read or are too few.
 
     Every text is given to `clean` first (see `service.providers.role_marks`).
     """
-    try:
-        rows = [_cleaned(msgspec.json.decode(line, type=Row), clean) for line in file.read_bytes().splitlines() if line.strip()]
-    except (OSError, msgspec.DecodeError) as error:
-        raise TrainingError(f"The training file {file} cannot be read: {error}.") from error
+    rows = [Row(_said(row.prompt, clean), _said(row.completion, clean), row.label) for row in _read(file, Row)]
     liked, disliked = count_labels(rows)
     if method == "sft" and liked < 2:
         raise TrainingError(f"SFT needs at least two liked replies, and there are {liked}.")
@@ -49,9 +65,32 @@ def read_rows(file: Path, method: Method, clean: Callable[[str], str] = str) -> 
     return rows if method == "kto" else [row for row in rows if row.label]
 
 
-def _cleaned(row: Row, clean: Callable[[str], str]) -> Row:
-    prompt, completion = ([Message(each.role, clean(each.content)) for each in part] for part in (row.prompt, row.completion))
-    return Row(prompt, completion, row.label)
+def read_pairs(file: Path, clean: Clean = str) -> list[Pair]:
+    """The pairs DPO learns from; `TrainingError` when they cannot be read or are too few."""
+    pairs = [Pair(_said(pair.prompt, clean), _said(pair.chosen, clean), _said(pair.rejected, clean)) for pair in _read(file, Pair)]
+    if len(pairs) < 2:
+        raise TrainingError(f"DPO needs at least two pairs of a better and a worse reply, and there are {len(pairs)}.")
+    return pairs
+
+
+def read_passages(file: Path, clean: Clean = str) -> list[Passage]:
+    """The passages that are learned as plain language; `TrainingError` when they cannot be read or there is none."""
+    passages = [Passage(clean(passage.text)) for passage in _read(file, Passage)]
+    if not passages:
+        raise TrainingError("There are no passages to learn from.")
+    return passages
+
+
+def _read(file: Path, kind: type[Kind]) -> list[Kind]:
+    try:
+        lines = file.read_bytes().splitlines() if file.exists() else []
+        return [msgspec.json.decode(line, type=kind) for line in lines if line.strip()]
+    except (OSError, msgspec.DecodeError) as error:
+        raise TrainingError(f"The training file {file} cannot be read: {error}.") from error
+
+
+def _said(messages: Sequence[Message], clean: Clean) -> list[Message]:
+    return [Message(message.role, clean(message.content)) for message in messages]
 
 
 def count_labels(rows: Sequence[Row]) -> tuple[int, int]:
@@ -65,14 +104,36 @@ def fit(row: Row, tokens_of: Callable[[list[Message]], int], longest: int) -> Ro
 
     Whole exchanges go, never the system message, the last message or the reply: a chat template may insist that the speakers alternate.
     """
-    while tokens_of(row.prompt + row.completion) > longest:
-        system = [message for message in row.prompt if message.role == "system"]
-        spoken = [message for message in row.prompt if message.role != "system"]
+    prompt = _shortened(row.prompt, lambda prompt: tokens_of(prompt + row.completion) <= longest)
+    return None if prompt is None else Row(prompt, row.completion, row.label)
+
+
+def fit_pair(pair: Pair, tokens_of: Callable[[list[Message]], int], longest: int) -> Pair | None:
+    """Like `fit`: the prompt shortened so that it fits with either reply."""
+    prompt = _shortened(pair.prompt, lambda prompt: max(tokens_of(prompt + reply) for reply in (pair.chosen, pair.rejected)) <= longest)
+    return None if prompt is None else Pair(prompt, pair.chosen, pair.rejected)
+
+
+def cut(passage: Passage, tokens_of: Callable[[str], int], longest: int) -> list[Passage]:
+    """The passage in pieces of whole lines, each of at most `longest` tokens; a single line that is longer is left out."""
+    pieces: list[list[str]] = [[]]
+    for line in passage.text.splitlines():
+        if tokens_of("\n".join([*pieces[-1], line])) > longest and pieces[-1]:
+            pieces.append([])
+        if tokens_of(line) <= longest:
+            pieces[-1].append(line)
+    return [Passage("\n".join(lines)) for lines in pieces if any(line.strip() for line in lines)]
+
+
+def _shortened(prompt: list[Message], fits: Callable[[list[Message]], bool]) -> list[Message] | None:
+    while not fits(prompt):
+        system = [message for message in prompt if message.role == "system"]
+        spoken = [message for message in prompt if message.role != "system"]
         starts = [place for place, message in enumerate(spoken) if message.role == "user" and place > 0]
         if not starts:
             return None
-        row = Row(system + spoken[starts[0] :], row.completion, row.label)
-    return row
+        prompt = system + spoken[starts[0] :]
+    return prompt
 
 
 def interleave(rows: Sequence[Row], seed: int) -> list[Row]:

@@ -8,37 +8,58 @@ import msgspec
 import pytest
 
 from service.providers.catalog import STARTER
-from service.training.base import Parameters, Progress, RunSpec, Trained
+from service.training.base import Method, Parameters, Progress, RunSpec, Schedule, Trained
 from service.training.local import LocalTrainer
 
 MakeSpec = Callable[..., RunSpec]
+_SCHEDULE = {"learning_rate", "epochs", "beta"}
+
+
+def _prompt(number: int) -> list[dict[str, str]]:
+    return [{"role": "system", "content": "You are Friend."}, {"role": "user", "content": f"I have {number} apples."}]
+
+
+def _said(text: str) -> list[dict[str, str]]:
+    return [{"role": "assistant", "content": text}]
 
 
 def _row(number: int) -> dict[str, object]:
     liked = number % 2 == 0
-    return {
-        "prompt": [{"role": "system", "content": "You are Friend."}, {"role": "user", "content": f"I have {number} apples."}],
-        "completion": [{"role": "assistant", "content": "Nice! What will you do with them?" if liked else "No."}],
-        "label": liked,
-        "origin": {"exchange": f"e{number}"},
-    }
+    reply = "Nice! What will you do with them?" if liked else "No."
+    return {"prompt": _prompt(number), "completion": _said(reply), "label": liked, "origin": {"exchange": f"e{number}"}}
+
+
+def _pair(number: int) -> dict[str, object]:
+    return {"prompt": _prompt(number), "chosen": _said("Nice! Share them?"), "rejected": _said("No."), "origin": "rated"}
+
+
+def _passage(number: int) -> dict[str, object]:
+    return {"text": f"ANN: I have {number} apples.\nBEN: So many! What will you bake?\nANN: A cake, I think."}
+
+
+def write_dataset(folder: Path, rows: int = 24, pairs: int = 8, passages: int = 6) -> Path:
+    """A frozen dataset's files, as far as a trainer reads them; half of the rows are liked."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, make, count in (("train", _row, rows), ("pairs", _pair, pairs), ("passages", _passage, passages)):
+        (folder / f"{name}.jsonl").write_text("".join(json.dumps(make(number)) + "\n" for number in range(count)), encoding="utf-8")
+    return folder
 
 
 @pytest.fixture(scope="session")
-def rows_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Twelve liked and twelve disliked rows, with keys that training has no use for."""
-    file = tmp_path_factory.mktemp("rows") / "train.jsonl"
-    file.write_text("".join(json.dumps(_row(number)) + "\n" for number in range(24)), encoding="utf-8")
-    return file
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twelve liked and twelve disliked rows, eight pairs and six passages, with keys that training has no use for."""
+    return write_dataset(tmp_path_factory.mktemp("dataset"))
 
 
 @pytest.fixture(scope="session")
-def make_spec(rows_file: Path) -> MakeSpec:
+def make_spec(dataset: Path) -> MakeSpec:
     """A run of KTO on the starter, with some things said otherwise."""
 
-    def make(base: Path = STARTER, method: str = "kto", train: Path = rows_file, **parameters: object) -> RunSpec:
-        chosen = {"learning_rate": 2e-3, "epochs": 2, "batch": 8, **parameters}
-        return RunSpec(base=str(base), method=method, train=str(train), parameters=Parameters(**chosen))
+    def make(*methods: Method, base: Path = STARTER, rows: Path = dataset, **said: object) -> RunSpec:
+        schedule = {"learning_rate": 2e-3, "epochs": 2, **{name: value for name, value in said.items() if name in _SCHEDULE}}
+        parameters = {"batch": 8, **{name: value for name, value in said.items() if name not in _SCHEDULE}}
+        schedules = {method: Schedule(**schedule) for method in methods or ("kto",)}
+        return RunSpec(run_id="run-1", base=str(base), dataset=str(rows), schedules=schedules, parameters=Parameters(**parameters))
 
     return make
 
