@@ -11,13 +11,30 @@ from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, exists, select
 
 from service import registry
-from service.db.tables import Dataset, Exchange, ExchangeState, Outcome, Rating, Receipt, RunState, Stage, Thumb, TrainingRun, Version
+from service.canary.trial import standing, under_way
+from service.db.tables import (
+    Dataset,
+    Exchange,
+    ExchangeState,
+    Night,
+    Outcome,
+    Rating,
+    Receipt,
+    ReceiptKind,
+    RunState,
+    Stage,
+    Thumb,
+    TrainingRun,
+    Version,
+)
 from service.errors import NotFound
 from service.ledger import request_night
+from service.proof.record import record_of
 from service.web.guards import known, operating
 from service.web.lists import PageAsked, pages, read_page
 from service.web.state import Desk
 from service.web.wire import (
+    CanaryOut,
     DatasetOut,
     ExchangeTrace,
     NightIn,
@@ -113,6 +130,17 @@ class OperatorController(Controller):
         """Serve this version from the next exchange on."""
         return version_out(await desk.journal.write(partial(_promote, desk=desk, version_id=version_id)))
 
+    @get("/versions/{version_id:str}/proof", summary="Get what a version was proved by")
+    async def proof(self, version_id: FromPath[str], desk: NamedDependency[Desk]) -> dict[str, Any]:
+        """What went in and what was left out, hyper-parameters, the loss by step, the scorecard, the decision, trials and promotions."""
+        return await desk.read(partial(_proof, desk=desk, version_id=version_id))
+
+    @get("/personas/{name:str}/canary", summary="See how the version on trial does")
+    async def canary(self, name: FromPath[str], desk: NamedDependency[Desk]) -> CanaryOut:
+        """The version that a share of new conversations tries, or the one watched after its promotion; 404 when there is neither."""
+        persona = desk.personas.get(name)
+        return await desk.read(partial(_canary, persona=persona.name))
+
     @post("/personas/{name:str}/rollback", status_code=200, summary="Roll a persona back")
     async def rollback(self, name: FromPath[str], desk: NamedDependency[Desk]) -> VersionOut:
         """Serve the version before from the next exchange on."""
@@ -140,9 +168,36 @@ def _exchanges(_: Session, rows: Any) -> list[ExchangeTrace]:
     return [exchange_trace(exchange, version.name) for exchange, version in rows]
 
 
+def _proof(session: Session, desk: Desk, version_id: str) -> dict[str, Any]:
+    version = _version(session, version_id)
+    night = session.get(Night, version.night_id) if version.night_id else None
+    return record_of(session, desk.settings.artifact_folder, night, version)
+
+
+def _canary(session: Session, persona: str) -> CanaryOut:
+    trial = under_way(session, persona) or under_way(session, persona, ReceiptKind.watch)
+    if trial is None:
+        raise NotFound(f"No version of {persona} is being tried or watched.", code="no_canary")
+    return CanaryOut(
+        kind=trial.kind.value,
+        persona=persona,
+        version=session.get_one(Version, trial.version_id).name,
+        against=session.get_one(Version, trial.champion_id).name,
+        share=trial.share,
+        started_at=trial.started_at,
+        ends_at=trial.ends_at,
+        standing=standing(session, trial),
+    )
+
+
 def _promote(session: Session, desk: Desk, version_id: str) -> Version:
+    version = _version(session, version_id)
+    base = desk.personas.get(version.persona).settings.learning.base if version.persona in desk.personas else None
+    return registry.promote(session, version, "promoted by an operator", base)
+
+
+def _version(session: Session, version_id: str) -> Version:
     version = session.get(Version, version_id)
     if version is None:
         raise NotFound("There is no such version.", code="version_not_found")
-    base = desk.personas.get(version.persona).settings.learning.base if version.persona in desk.personas else None
-    return registry.promote(session, version, "promoted by an operator", base)
+    return version

@@ -7,6 +7,7 @@ import msgspec
 
 from service.chat.crisis_words import Card
 from service.db.tables import Dataset, Exchange, Rating, Receipt, TrainingRun, Version
+from service.evaluation.canary import Standing
 
 T = TypeVar("T")
 Short = Annotated[str, msgspec.Meta(max_length=200)]
@@ -181,7 +182,7 @@ class NightOut(msgspec.Struct, kw_only=True):
 
 
 class VersionOut(msgspec.Struct, kw_only=True):
-    """A version of a persona."""
+    """A version of a persona; `note` says why it stands where it does, where its stage alone does not."""
 
     id: str
     persona: str
@@ -189,7 +190,21 @@ class VersionOut(msgspec.Struct, kw_only=True):
     stage: str
     provider: str | None
     model: str | None
+    note: str | None
     created_at: datetime
+
+
+class CanaryOut(msgspec.Struct, kw_only=True):
+    """A version on trial (`kind` canary), or watched after its promotion (`kind` watch), and how it does so far."""
+
+    kind: str
+    persona: str
+    version: str
+    against: str
+    share: float
+    started_at: datetime
+    ends_at: datetime
+    standing: Standing
 
 
 class DatasetOut(msgspec.Struct, kw_only=True):
@@ -215,10 +230,11 @@ class RunOut(msgspec.Struct, kw_only=True):
 
 
 class ReceiptOut(msgspec.Struct, kw_only=True):
-    """What a night decided and why."""
+    """What a night, or the canary or watch of its version, decided and why."""
 
     id: str
     persona: str
+    kind: str
     outcome: str
     reason: str
     version: str | None
@@ -281,6 +297,7 @@ def version_out(version: Version) -> VersionOut:
         stage=version.stage.value,
         provider=version.provider,
         model=version.model,
+        note=version.note,
         created_at=version.created_at,
     )
 

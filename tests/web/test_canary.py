@@ -17,6 +17,7 @@ from service.personas.persona import Persona
 from service.personas.shelf import survey
 from tests.processes import until
 from tests.web.conftest import Service
+from tests.web.reading import complaint
 
 
 @pytest.fixture
@@ -68,6 +69,24 @@ def test_a_conversation_keeps_its_version_through_a_canary(own: Service, boss: h
         end_by_hand(session, persona, promote=False)
     opening, (_, words) = next((each, told) for each, told in begun.items() if told[0] == "names@v1")
     assert say(boss, "And now?", "names", opening, words)[0] == "names@v0"
+
+
+def test_an_operator_sees_the_canary_and_the_proof(own: Service, boss: httpx.Client) -> None:
+    """How the trial stands, what each version was proved by; nobody else is shown either, and what is not there is a 404."""
+    assert "being tried or watched" in complaint(boss.get("/api/personas/names/canary"), 404)
+    tried(own)
+    say(boss, "Hello")
+    shown = boss.get("/api/personas/names/canary").json()
+    assert (shown["kind"], shown["version"], shown["against"], shown["share"]) == ("canary", "v1", "v0", 0.5)
+    assert shown["standing"]["version"]["votes"] == 0 and shown["standing"]["stood"] is False
+    newest = boss.get("/api/versions?persona=names").json()["data"][0]
+    assert (newest["version"], newest["stage"], newest["note"]) == ("v1", "canary", None)
+    record = boss.get(f"/api/versions/{newest['id']}/proof").json()
+    assert record["version"]["name"] == "v1" and record["trials"][0]["against"] == "v0"
+    assert "no such version" in complaint(boss.get("/api/versions/none/proof"), 404)
+    with own.client(own.home.key()) as app:
+        for path in ("/api/personas/names/canary", f"/api/versions/{newest['id']}/proof"):
+            complaint(app.get(path), 403)
 
 
 def test_a_rollback_under_load_drops_no_request(own: Service, boss: httpx.Client) -> None:

@@ -39,6 +39,8 @@ _OPERATORS = {
     ("GET", "/api/datasets"),
     ("GET", "/api/runs"),
     ("GET", "/api/versions"),
+    ("GET", "/api/versions/{version_id}/proof"),
+    ("GET", "/api/personas/{name}/canary"),
     ("GET", "/api/receipts"),
     ("GET", "/api/referrals"),
     ("POST", "/api/nights"),
