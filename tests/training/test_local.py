@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -13,7 +12,7 @@ import time
 import msgspec
 import pytest
 
-from service.errors import TrainingError
+from service.errors import TrainingError, TrainingStopped
 from service.training.folder import RunFolder
 from service.training.local import LocalTrainer
 
@@ -36,8 +35,9 @@ def test_kto_trains_and_writes_what_was_agreed(kto_run):
         file.name for file in kto_run.folder.iterdir()
     }
     assert manifest["rows"] == {"liked": 12, "disliked": 12, "left_out": 0}
-    assert (manifest["method"], manifest["steps"]) == ("kto", 6)
-    assert msgspec.to_builtins(kto_run.spec.parameters) == manifest["parameters"]
+    assert (list(manifest["schedules"]), manifest["steps"]) == (["kto"], 6)
+    assert msgspec.to_builtins(kto_run.spec.schedules) == manifest["schedules"]
+    assert {**msgspec.to_builtins(kto_run.spec.parameters), "quantization": "none"} == manifest["parameters"]
     assert hashlib.sha256(weights).hexdigest() == manifest["sha256"]
     assert {"torch", "transformers", "trl", "peft", "accelerate", "datasets"} == set(manifest["versions"])
 
@@ -45,7 +45,9 @@ def test_kto_trains_and_writes_what_was_agreed(kto_run):
 def test_each_logged_step_is_reported_once_and_in_order(kto_run):
     """Whoever watches sees every step up to the last, with a loss that is a number."""
     assert list(range(1, 7)) == [progress.step for progress in kto_run.reported]
-    assert {6} == {progress.steps for progress in kto_run.reported}
+    assert {("kto", 6)} == {(progress.method, progress.steps) for progress in kto_run.reported}
+    assert all(progress.tokens_per_second and progress.memory_bytes for progress in kto_run.reported)
+    assert kto_run.reported[-1].eta_seconds == 0
     assert kto_run.trained.loss_first == kto_run.reported[0].loss
     assert kto_run.trained.loss_last == kto_run.reported[-1].loss
 
@@ -60,33 +62,30 @@ def test_a_finished_run_is_not_run_again(kto_run):
     assert kto_run.attempts == 1
 
 
-def test_sft_learns_from_the_liked_replies(tmp_path, make_spec):
-    """SFT leaves the disliked rows aside, and its loss goes down."""
-    trained = LocalTrainer().train(tmp_path, make_spec(method="sft", epochs=4), lambda _: None)
-
-    assert (trained.method, trained.liked, trained.disliked) == ("sft", 12, 0)
-    assert trained.loss_last < trained.loss_first
-
-
-def test_a_killed_training_process_is_started_again_and_finishes(tmp_path, make_spec, count_attempts):
-    """It goes on from its last checkpoint, not from the beginning."""
+def test_all_methods_train_one_adapter_in_4_bits_and_a_kill_costs_little(tmp_path, make_spec, count_attempts):
+    """Passages, liked replies and pairs are learned one after the other; killed in the last of them, it goes on there and not before."""
     reported = []
 
     def kill_once(progress):
-        reported.append(progress.step)
-        if progress.step >= 6 and count_attempts(tmp_path) == 1 and (holder := RunFolder(tmp_path).holder()):
+        reported.append((progress.method, progress.step))
+        if progress.method == "dpo" and count_attempts(tmp_path) == 1 and (holder := RunFolder(tmp_path).holder()):
             os.killpg(holder.pid, signal.SIGKILL)
 
-    trained = LocalTrainer().train(tmp_path, make_spec(epochs=12), kill_once)
+    trained = LocalTrainer().train(tmp_path, make_spec("chunks", "sft", "dpo", quantization="4bit", epochs=6, batch=4), kill_once)
 
-    assert 36 == trained.steps == reported[-1]
+    assert trained.methods == ["chunks", "sft", "dpo"]
+    assert trained.rows == {"liked": 12, "disliked": 0, "passages": 6, "pairs": 8, "left_out": 0}
+    assert trained.steps == 42 == reported[-1][1]
     assert count_attempts(tmp_path) == 2
-    assert reported.count(1) == 1  # the second attempt did not begin at the beginning
+    assert [method for method, _ in reported].count("sft") == 18  # the second attempt did not learn again what was learned
+    losses = {method: [p.loss for p in RunFolder(tmp_path).progress_after(0)[0] if p.method == method] for method in trained.methods}
+    assert all(told[-1] < told[0] for told in losses.values())
+    assert {"adapter", "lock", "manifest.json", "progress.jsonl", "run.json", "train.log"} == {file.name for file in tmp_path.iterdir()}
 
 
 def test_a_caller_that_died_finds_its_training_still_running(tmp_path, make_spec, count_attempts):
     """The training process outlives its caller; the next call attaches to it, hears all of its progress, and nothing is trained twice."""
-    spec = make_spec(epochs=8)
+    spec = make_spec(epochs=4)
     call = (
         "import sys, msgspec; from pathlib import Path; from service.training.base import RunSpec; "
         "from service.training.local import LocalTrainer; "
@@ -105,8 +104,8 @@ def test_a_caller_that_died_finds_its_training_still_running(tmp_path, make_spec
     trained = LocalTrainer().train(tmp_path, spec, lambda progress: reported.append(progress.step))
 
     assert holder.pid != caller.pid
-    assert trained.steps == 24
-    assert list(range(1, 25)) == reported
+    assert trained.steps == 12
+    assert list(range(1, 13)) == reported
     assert count_attempts(tmp_path) == 1
 
 
@@ -146,12 +145,23 @@ def test_parameters_that_make_no_sense_are_refused_before_anything_is_started(tm
     assert not (tmp_path / "train.log").exists()
 
 
-def test_a_failure_is_told_as_a_sentence_and_can_be_tried_again(tmp_path, make_spec, rows_file):
-    """A base that is not there is named; the same call works once it is."""
-    base = tmp_path / "base"
-    for _ in range(2):
-        with pytest.raises(TrainingError, match=r"base .*(cannot be read|has no chat template)"):
-            LocalTrainer().train(tmp_path / "run", make_spec(base=base, train=rows_file), lambda _: None)
+def test_a_base_that_is_not_there_is_refused_before_anything_is_started(tmp_path, make_spec):
+    """The sentence names the folder and the setting."""
+    with pytest.raises(TrainingError, match=r"There is no base model in .*Set learning\.base"):
+        LocalTrainer().train(tmp_path / "run", make_spec(base=tmp_path / "base"), lambda _: None)
 
-    assert re.search("error", (tmp_path / "run" / "error.json").read_text("utf-8"))
-    assert not (tmp_path / "run" / "manifest.json").exists()
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_person_stops_a_run_for_good(tmp_path, make_spec):
+    """The process ends, the sentence says who ended it, and asked for again it is not begun anew."""
+    run = RunFolder(tmp_path)
+    for _ in range(2):
+        with (
+            pytest.raises(TrainingStopped, match="stopped by a person") if not run.error() else pytest.raises(TrainingError, match="person")
+        ):
+            LocalTrainer().train(tmp_path, make_spec(), lambda _: None, lambda: run.holder() is not None)
+
+    assert run.holder() is None
+    assert run.stop_asked()
+    assert (tmp_path / "train.log").read_text("utf-8").count("an attempt begins") <= 1

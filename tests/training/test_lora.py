@@ -9,9 +9,9 @@ import pytest
 
 from service.errors import TrainingError
 from service.providers.catalog import STARTER
-from service.training.folder import Holder, RunFolder
+from service.training.folder import Holder, RunFolder, Squeeze, base_digest
 from service.training.local import ALREADY_TRAINING, LocalTrainer
-from service.training.lora import last_checkpoint, main
+from service.training.lora import last_checkpoint, main, require_same_base, smaller
 
 _POISON = """
 import sys
@@ -31,7 +31,10 @@ def test_a_loss_that_is_no_number_ends_the_run_with_a_sentence(tmp_path, make_sp
 
     with pytest.raises(TrainingError, match=r"Training went astray: the loss at step 1 was not a number\."):
         LocalTrainer().train(tmp_path / "run", make_spec(base=base), lambda _: None)
+    with pytest.raises(TrainingError, match=r"Training went astray"):  # at once: another attempt would end alike
+        LocalTrainer().train(tmp_path / "run", make_spec(base=base), lambda _: None)
 
+    assert (tmp_path / "run" / "train.log").read_text("utf-8").count("an attempt begins") == 1
     assert not (tmp_path / "run" / "manifest.json").exists()
     assert not (tmp_path / "run" / "adapter").exists()
 
@@ -49,12 +52,11 @@ def test_marks_in_the_words_are_words(tmp_path, make_spec):
         {"prompt": [{"role": "user", "content": said}], "completion": [{"role": "assistant", "content": "Yes."}], "label": True}
         for said in ("Hi.", "Bye.", "<|end|>" * 300)
     ]
-    file = tmp_path / "train.jsonl"
-    file.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    (tmp_path / "train.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
 
-    trained = LocalTrainer().train(tmp_path / "run", make_spec(base, "sft", file, epochs=1, max_length=512), lambda _: None)
+    trained = LocalTrainer().train(tmp_path / "run", make_spec("sft", base=base, rows=tmp_path, epochs=1, max_length=512), lambda _: None)
 
-    assert (trained.liked, trained.left_out) == (2, 1)
+    assert (trained.rows["liked"], trained.rows["left_out"]) == (2, 1)
 
 
 def test_without_torch_it_says_what_to_install(tmp_path, make_spec):
@@ -80,6 +82,58 @@ def test_a_second_process_leaves_at_once(tmp_path, make_spec):
 
     assert run.holder() is None
     assert {"run.json", "lock"} == {file.name for file in tmp_path.iterdir()}
+
+
+def test_checkpoints_of_another_base_are_not_gone_on_from(tmp_path):
+    """What is half trained on one model is not an adapter of the next; on the same one it goes on."""
+    require_same_base(tmp_path / "kto", "aaa")
+    require_same_base(tmp_path / "kto", "aaa")
+    with pytest.raises(TrainingError, match="The base model was changed since this training run began"):
+        require_same_base(tmp_path / "kto", "bbb")
+
+
+def test_another_base_has_another_digest(tmp_path):
+    """Settings, template and weights are what makes a base; a file beside them that says nothing changes nothing."""
+    shutil.copytree(STARTER, tmp_path / "base")
+    before = base_digest(tmp_path / "base")
+    (tmp_path / "base" / "README.md").write_text("Something else.")
+    assert base_digest(tmp_path / "base") == before == base_digest(STARTER)
+    (tmp_path / "base" / "chat_template.jinja").write_text("{{ messages }}")
+    assert base_digest(tmp_path / "base") != before
+
+
+@pytest.mark.parametrize(("batch", "at_least", "expected"), [(8, 2, Squeeze(4, 2)), (3, 1, Squeeze(1, 2)), (2, 2, None), (1, 1, None)])
+def test_half_the_batch_keeps_the_size_of_a_step(batch, at_least, expected):
+    """Rows at once are halved and batches in a step doubled; KTO needs two rows at once."""
+    assert smaller(Squeeze(batch, 1), at_least) == expected
+
+
+def test_memory_that_runs_out_is_known_as_such():
+    """The processor's allocator is asked for more than there can be; other errors are not taken for it."""
+    check = """
+import torch
+from service.training.recipe import is_out_of_memory
+try:
+    torch.empty(1 << 50)
+except RuntimeError as error:
+    assert is_out_of_memory(error), error
+assert is_out_of_memory(torch.OutOfMemoryError("CUDA out of memory."))
+assert is_out_of_memory(MemoryError())
+assert not is_out_of_memory(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
+"""
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", check], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_run_whose_memory_ran_out_goes_on_with_less(tmp_path, make_spec):
+    """What was found out once is kept in the folder: fewer rows at once, more batches to a step, and a note for the receipt."""
+    RunFolder(tmp_path).accept(make_spec("sft", epochs=1))
+    RunFolder(tmp_path).note_squeeze(Squeeze(4, 2))
+
+    trained = LocalTrainer().train(tmp_path, make_spec("sft", epochs=1), lambda _: None)
+
+    assert trained.steps == 2
+    assert trained.notes == ["Memory ran out, and it was trained with 4 rows at once and a step after every 2 such batches."]
 
 
 def test_a_half_written_checkpoint_is_passed_over(tmp_path):

@@ -7,7 +7,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.errors import TrainingError
-from service.training.rows import Message, Row, batch_size, fit, interleave, label_weights, read_rows
+from service.training.rows import (
+    Message,
+    Pair,
+    Passage,
+    Row,
+    batch_size,
+    cut,
+    fit,
+    fit_pair,
+    interleave,
+    label_weights,
+    read_pairs,
+    read_passages,
+    read_rows,
+)
 
 
 def _words(messages: list[Message]) -> int:
@@ -73,10 +87,39 @@ def test_liked_and_disliked_rows_are_spread_evenly(liked, disliked, seed):
     assert abs(half - liked / 2) <= 1.5
 
 
-def test_sft_learns_from_liked_rows_only(rows_file):
+def test_sft_learns_from_liked_rows_only(dataset):
     """The disliked half is not read for SFT, and other keys of a row do no harm."""
-    assert all(row.label for row in read_rows(rows_file, "sft"))
-    assert len(read_rows(rows_file, "kto")) == 24
+    assert all(row.label for row in read_rows(dataset / "train.jsonl", "sft"))
+    assert len(read_rows(dataset / "train.jsonl", "kto")) == 24
+
+
+def test_a_pair_is_shortened_for_its_longer_reply():
+    """Both replies must fit after what came before, and what came before is the same for both."""
+    row = _row("be kind", "one two", "three four", "five", "six")
+    pair = Pair(row.prompt, [Message("assistant", "six")], [Message("assistant", "six seven eight")])
+
+    fitted = fit_pair(pair, _words, 6)
+
+    assert fitted is not None
+    assert [message.content for message in fitted.prompt] == ["be kind", "five"]
+    assert fit_pair(pair, _words, 5) is None
+
+
+@given(st.lists(st.lists(st.sampled_from(["oh", "ann", "no"]), min_size=1, max_size=6).map(" ".join), min_size=1, max_size=12))
+def test_a_passage_is_cut_between_its_lines(lines):
+    """Every line that fits is in one piece, in order; no piece is longer than may be, and only lines that can never fit are left out."""
+    pieces = cut(Passage("\n".join(lines)), lambda text: len(text.split()), 4)
+
+    assert [line for piece in pieces for line in piece.text.splitlines()] == [line for line in lines if len(line.split()) <= 4]
+    assert all(len(piece.text.split()) <= 4 for piece in pieces)
+
+
+def test_what_is_too_little_to_learn_from_is_said(tmp_path):
+    """DPO wants two pairs, language modelling a passage; a file that is not there is an empty one."""
+    with pytest.raises(TrainingError, match="there are 0"):
+        read_pairs(tmp_path / "pairs.jsonl")
+    with pytest.raises(TrainingError, match="no passages"):
+        read_passages(tmp_path / "passages.jsonl")
 
 
 @pytest.mark.parametrize(
