@@ -20,6 +20,14 @@ HISTORY_DAYS = 28
 
 _IMPORTED = "import:"
 _MOST_BESIDE = 1_000
+_MOST_WORDS = 5_000
+"""The newest are enough: a rate known from more would find hardly more."""
+
+_WORD = (
+    *(col(each) for each in (Rating.exchange_id, Rating.person_id, Rating.rating, Rating.reasons, Rating.comment, Rating.correction)),
+    *(col(each) for each in (Rating.created_at, Exchange.conversation_id, Exchange.provider, Exchange.model)),
+    *(col(each) for each in (Person.external, Person.approved_at)),
+)
 
 
 def heard_in(session: Session, trial: Canary) -> tuple[Heard, Heard]:
@@ -65,26 +73,28 @@ def _heard(session: Session, version: Version, since: str, most: int, *which: Co
 def _votes(session: Session, version: Version, since: str, *which: ColumnElement[bool]) -> list[Vote]:
     """The words that stand on the version's replies, in their order. A person who changed their mind has spoken last."""
     query = (
-        select(Rating, col(Exchange.conversation_id), col(Exchange.provider), col(Exchange.model), Person)
+        select(*_WORD)
         .join(Exchange, col(Exchange.id) == col(Rating.exchange_id))
         .join(Person, col(Person.id) == col(Rating.person_id))
         .where(col(Rating.id) > since, col(Exchange.state) == ExchangeState.complete, *_of(version, since), *which)
         .where(col(Person.quarantined_at).is_(None), ~col(Person.external).startswith(_IMPORTED))
-        .order_by(col(Rating.id))
+        .order_by(col(Rating.id).desc())
+        .limit(_MOST_WORDS)
     )
-    standing: dict[tuple[str, str], Vote] = {}
-    for rating, conversation, provider, model, person in session.execute(query):
-        place = (rating.exchange_id, rating.person_id)
+    standing: dict[tuple[str, str], Row[Any]] = {}
+    for word in reversed(session.execute(query).all()):
+        place = (word.exchange_id, word.person_id)
         standing.pop(place, None)
-        if rating.rating != Thumb.withdrawn and _is_own(version, provider, model):
-            standing[place] = _vote(rating, conversation, person)
-    return within_caps(standing.values())
+        if word.rating != Thumb.withdrawn and _is_own(version, word.provider, word.model):
+            standing[place] = word
+    return within_caps(_vote(word) for word in standing.values())
 
 
-def _vote(rating: Rating, conversation: str, person: Person) -> Vote:
-    up = rating.rating == Thumb.up
-    complaint = not up and bool(rating.reasons or rating.comment or rating.correction)
-    return Vote(up, complaint, rating.created_at.timestamp(), person.id, conversation, _is_trusted(person))
+def _vote(word: Row[Any]) -> Vote:
+    up = word.rating == Thumb.up
+    complaint = not up and bool(word.reasons or word.comment or word.correction)
+    trusted = _is_trusted(word.external, word.approved_at)
+    return Vote(up, complaint, word.created_at.timestamp(), word.person_id, word.conversation_id, trusted)
 
 
 def _answers(session: Session, version: Version, since: str, most: int, *which: ColumnElement[bool]) -> list[Answer]:
@@ -112,7 +122,7 @@ def _is_own(version: Version, provider: str | None, model: str | None) -> bool:
     return version.model is None or (provider, model) == (version.provider, version.model)
 
 
-def _is_trusted(person: Person) -> bool:
+def _is_trusted(external: str, approved_at: datetime | None) -> bool:
     """Whoever the owner approved, and keys that speak in their own name."""
-    source, _, name = person.external.partition(":")
-    return person.approved_at is not None or (source == "key" and ":" not in name)
+    source, _, name = external.partition(":")
+    return approved_at is not None or (source == "key" and ":" not in name)

@@ -3,8 +3,8 @@
 Three alarms, each a test of its own with a share of the level: too few likes, too many complaints, too many replies that did not come.
 The last is compared only with the same time: an outage hits both, and the past knows nothing of it.
 Assumed is that votes are independent of each other given the version. Those of one person or conversation are not, so few of each count
-(`within_caps`): with 3 of a person, and a tenth of the variance between people, an equal version is sent back in 4 to 5 of 100 trials
-(tests/bench/canary.py); with 10 it would be 11. Whoever the owner trusts has more: conversations are given to the arms by lot, so that the
+(`within_caps`): with 3 of a person, and a tenth of the variance between people, an equal version is sent back in 5 of 100 trials
+(tests/bench/canary.py); with 10 it would be 12. Whoever the owner trusts has more: conversations are given to the arms by lot, so that the
 same person judges both.
 """
 
