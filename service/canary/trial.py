@@ -45,7 +45,7 @@ def watch(session: Session, persona: Persona, version: Version) -> Canary | None
     if current is not None and current.version_id == version.id:
         return current
     if current is not None:
-        _end(session, current, Outcome.skipped, f"{version.name} took its place before the watch was over.")
+        drop(session, current, f"{version.name} took its place before the watch was over.", standing(session, current))
     newest = select(Promotion).where(Promotion.persona == persona.name).order_by(col(Promotion.id).desc())
     promotion = session.exec(newest).first()
     if not hours or promotion is None or promotion.version_id != version.id or promotion.previous_id is None:

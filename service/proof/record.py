@@ -33,10 +33,13 @@ def record_of(session: Session, artifacts: Path, night: Night | None, version: V
 
 
 def read_curve(path: Path) -> list[Point]:
-    """The loss of each step that a training run noted in its progress.jsonl; a line that is cut off or has no loss is passed over."""
-    points: list[Point] = []
+    """The loss of each step that a training run noted in its progress.jsonl; a line that is cut off or has no loss is passed over.
+
+    A step that was done again after a crash is noted again, and the later note counts.
+    """
+    points: dict[int, Point] = {}
     if not path.is_file():
-        return points
+        return []
     for line in path.read_bytes().splitlines():
         try:
             noted = msgspec.json.decode(line)
@@ -44,8 +47,8 @@ def read_curve(path: Path) -> list[Point]:
             continue
         step, loss = (noted.get("step"), noted.get("loss")) if isinstance(noted, dict) else (None, None)
         if isinstance(step, int) and isinstance(loss, int | float) and math.isfinite(loss):
-            points.append(Point(step, float(loss), str(noted.get("method") or "")))
-    return sorted(points, key=lambda point: point.step)
+            points[step] = Point(step, float(loss), str(noted.get("method") or ""))
+    return [points[step] for step in sorted(points)]
 
 
 def _version(session: Session, version: Version) -> dict[str, Any]:

@@ -45,6 +45,8 @@ def test_a_version_that_people_like_less_is_sent_back_and_its_new_samples_wait(s
 def test_a_version_that_people_like_as_much_takes_over_and_is_watched(stand: Stand) -> None:
     """After 150 votes it is the champion, the receipt says with which ratings, and the watch begins against the champion before."""
     stand.talk(100, likes(v0=0.7))
+    path = stand.folder / "friend.md"
+    path.write_text(path.read_text().replace("canary: 0.5", "canary: 0.8"))
     trial = stand.begin(stand.add_version(1))
     for _ in range(20):
         stand.talk(25, likes(2, v0=0.7, v1=0.72))
@@ -57,7 +59,7 @@ def test_a_version_that_people_like_as_much_takes_over_and_is_watched(stand: Sta
     assert (receipt.outcome, receipt.champion) == (Outcome.promoted, "v1") and "it was not found worse" in receipt.reason
     with reading(stand.engine) as session:
         watched = under_way(session, "friend", ReceiptKind.watch)
-        assert watched is not None and watched.figures["history"]["votes"] > 200 and watched.champion_id != watched.version_id
+        assert watched is not None and watched.figures["history"]["votes"] > 110 and watched.champion_id != watched.version_id
 
 
 def test_a_watched_version_that_disappoints_is_rolled_back(any_stand: Stand) -> None:
@@ -223,3 +225,20 @@ def test_nobody_is_watched_where_the_persona_says_so(stand: Stand) -> None:
         version = registry.promote(session, session.get_one(Version, first), "a night")
         assert watch(session, stand.persona, version) is None
         assert find_person(session, "visitor:x").id
+
+
+def test_a_watch_ends_when_another_version_takes_over(stand: Stand) -> None:
+    """By a night's promotion at once, by a promotion by hand at the next look; each leaves a receipt of a watch, and decides nothing."""
+    ids = [stand.add_version(number) for number in (1, 2, 3)]
+    for each in ids[:2]:
+        with transaction(stand.engine) as session:
+            watch(session, stand.persona, registry.promote(session, session.get_one(Version, each), "a night"))
+    with transaction(stand.engine) as session:
+        registry.promote(session, session.get_one(Version, ids[2]), "by hand")
+    look(stand.engine, stand.settings)
+    told = [(receipt.version, receipt.kind, receipt.outcome, receipt.reason) for receipt in stand.receipts()]
+    assert told == [
+        ("v1", "watch", "skipped", "v2 took its place before the watch was over."),
+        ("v2", "watch", "skipped", "v3 took its place before the watch was over."),
+    ]
+    assert stand.stages() == {"v3": Stage.champion, "v2": Stage.retired, "v1": Stage.retired, "v0": Stage.retired}
