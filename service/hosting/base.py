@@ -1,9 +1,12 @@
 """The seam of hosting: where an adapter becomes a model that a provider can be asked for. No torch here."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from pathlib import Path
 
 from msgspec import Struct
+
+from service.personas.shelf import Message
 
 
 class Hosted(Struct, frozen=True):
@@ -26,3 +29,22 @@ class Host(ABC):
     @abstractmethod
     def warm_up(self, hosted: Hosted) -> None:
         """Have the version answer and throw the answer away, so that no person waits for it to load; `HostingError` when it does not."""
+
+    @abstractmethod
+    def withdraw(self, hosted: Hosted) -> None:
+        """Unload and delete what `publish` made; what is gone already is fine. `HostingError` when the host does not do it."""
+
+    @abstractmethod
+    def render(self, hosted: Hosted, messages: Sequence[Message]) -> str | None:
+        """The text this host would have the model go on from; None where it cannot say. `HostingError` when it does not answer."""
+
+    @abstractmethod
+    def release(self) -> str | None:
+        """Let go of the accelerator's memory while something else needs it; return a sentence when that could not be, None otherwise.
+
+        A host that is away holds nothing. Never raises; released already is fine.
+        """
+
+    @abstractmethod
+    def take_back(self) -> str | None:
+        """Load again what was let go, where the host does not do so by itself at the next message; return as `release` does."""

@@ -2,26 +2,29 @@
 
 import os
 import re
-import subprocess
+import shutil
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import httpx
 
 from service.errors import HostingError
 from service.hosting.base import Host, Hosted
+from service.hosting.merging import merge_adapter
+from service.hosting.template import render_template
+from service.personas.shelf import Message
 from service.providers.catalog import STARTER
 
 PROVIDER = "local"
 
 _STARTER = "starter"
 _LOADED_SECONDS = 24 * 3600  # an idle model leaves memory after a day: the champion and a canary stay, the versions they replaced go
-_MERGE_SECONDS = 1800
 _REPLY_SECONDS = 120
 _RETRY_SECONDS = 0.5
+_RESET_SECONDS = 60
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")  # the engine reads what follows an "@" in a path as a revision, and a ":" as a file
 _GREETING = {"messages": [{"role": "user", "content": "Hi."}], "max_tokens": 8}
 _QUIET = {
@@ -38,6 +41,7 @@ class EngineHost(Host):
 
     def __init__(self, base_url: str, artifacts: Path, *, warm_up_seconds: float = 180) -> None:
         self.chat_url = f"{base_url.rstrip('/')}/v1/chat/completions"
+        self._reset_url = f"{base_url.rstrip('/')}/reset"
         self._versions = artifacts.absolute() / "versions"
         self._warm_up_seconds = warm_up_seconds
 
@@ -48,12 +52,41 @@ class EngineHost(Host):
         folder = self.folder_of(name)
         if not folder.exists():
             self._versions.mkdir(parents=True, exist_ok=True)
-            _merge(base, adapter, folder, log=folder.with_name(f"{name}.log"))
+            merge_adapter(base, adapter, folder, engine_environment(os.environ))
         return Hosted(provider=PROVIDER, model=name)
 
     def warm_up(self, hosted: Hosted) -> None:
         """See `Host.warm_up`. Asks again while the engine starts; two whole answers, as the engine's very first may lack a token."""
         _have_it_answer(self.chat_url, hosted.model, self.folder_of(hosted.model), self._warm_up_seconds, threading.Event())
+
+    def withdraw(self, hosted: Hosted) -> None:
+        """See `Host.withdraw`. The engine forgets a model that nobody asks for; its folder goes at once."""
+        if hosted.model == _STARTER or not _NAME.fullmatch(hosted.model):
+            raise HostingError(f"{hosted.model!r} is no version of this engine.")
+        folder = self.folder_of(hosted.model)
+        if folder.exists():
+            going = folder.with_name(f"{hosted.model}.going")
+            shutil.rmtree(going, ignore_errors=True)
+            folder.rename(going)  # whoever looks while it is deleted finds all of it or nothing
+            shutil.rmtree(going)
+
+    def render(self, hosted: Hosted, messages: Sequence[Message]) -> str | None:
+        """See `Host.render`. The engine applies the template that lies in the model's folder."""
+        return render_template(self.folder_of(hosted.model), messages)
+
+    def release(self) -> str | None:
+        """See `Host.release`."""
+        try:
+            httpx.post(self._reset_url, timeout=_RESET_SECONDS).raise_for_status()
+        except httpx.ConnectError:
+            return None
+        except httpx.HTTPError as error:
+            return f"The embedded engine did not let go of its memory ({type(error).__name__})."
+        return None
+
+    def take_back(self) -> str | None:
+        """See `Host.take_back`. The engine loads a model when it is next asked for."""
+        return None
 
     def folder_of(self, name: str) -> Path:
         """The folder of the starter or of a published version: what the engine must be asked for."""
@@ -79,30 +112,6 @@ def engine_environment(environ: Mapping[str, str]) -> dict[str, str]:
     """The environment of the engine: `environ`, and no network, no warnings, no spinning; without the service's own settings and keys."""
     inherited = {name: value for name, value in environ.items() if not name.startswith(("ATTUNE_", "OPENAI_"))}
     return {**_QUIET, **inherited}
-
-
-def _merge(base: Path, adapter: Path, folder: Path, log: Path) -> None:
-    command = [sys.executable, "-m", "service.hosting.merge", str(base), str(adapter), str(folder)]
-    environment = engine_environment(os.environ)
-    with log.open("wb") as stream:
-        try:
-            code = subprocess.run(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=stream,
-                stderr=subprocess.STDOUT,
-                env=environment,
-                timeout=_MERGE_SECONDS,
-                check=False,
-            ).returncode
-        except subprocess.TimeoutExpired as error:
-            raise HostingError(f"Merging the adapter into its base took more than {_MERGE_SECONDS // 60} minutes.") from error
-    if code != 0 or not folder.exists():
-        lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
-        raise HostingError(
-            f"The adapter could not be merged into its base (exit code {code}): {lines[-1] if lines else 'nothing was said.'}"
-        )
-    log.unlink()
 
 
 def _have_it_answer(url: str, name: str, folder: Path, seconds: float, stop: threading.Event) -> None:

@@ -58,7 +58,7 @@ class Providers:
                 return OpenAIProvider(f"{self._settings.engine_url}/v1", name=name, timeouts=timeouts, engine=True)
             case "openai":
                 return OpenAIProvider(self._settings.openai_base_url, self._settings.openai_api_key, timeouts=timeouts)
-        url, key = (self._settings.ollama_host, "") if name == "ollama" else (table.base_url, _key(name, table))
+        url, key = (self._settings.ollama_host, "") if name == "ollama" else (table.base_url, key_of(name, table))
         match kind:
             case "azure":
                 return AzureProvider(url, key, api_version=table.api_version, name=name, timeouts=timeouts)
@@ -91,7 +91,7 @@ def _timeouts(usual: str, patience: TimeoutTable) -> Timeouts:
     return msgspec.structs.replace(_LOADING.get(usual, Timeouts()), **chosen)
 
 
-def _key(name: str, table: Table) -> str:
+def key_of(name: str, table: Table) -> str:
     """The key from the environment. Some servers need none; where one is named and missing, the log says so."""
     if table.key_env and table.key_env not in os.environ:
         log.warning("provider_key_missing", provider=name, variable=table.key_env)

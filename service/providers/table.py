@@ -14,10 +14,10 @@ BUILT_IN = {"local": "openai", "openai": "openai", "ollama": "ollama"}
 
 _ENVIRONMENT = {"local": "ATTUNE_ENGINE", "openai": "OPENAI_BASE_URL and OPENAI_API_KEY", "ollama": "OLLAMA_HOST"}
 _SET_BY_ENVIRONMENT = ("kind", "base_url", "key_env")
-_OF_ONE_KIND = {"api_version": "azure", "keep_alive": "ollama", "num_ctx": "ollama"}
+_OF_ONE_KIND = {"api_version": "azure", "keep_alive": "ollama", "num_ctx": "ollama", "adapters": "vllm"}
 
 _MEANT = {
-    "kind": "It is openai, azure or ollama.",
+    "kind": "It is openai, azure, ollama or vllm.",
     "timeouts": "They are seconds, such as { connect = 5, first_token = 60, between_tokens = 30 }.",
     "retries": "It is a number from 0 to 10.",
     "keep_alive": 'It is a duration such as "30m", or a number of seconds; -1 means for ever.',
@@ -38,9 +38,12 @@ class TimeoutTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 class Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One provider. Its key is read from the environment variable `key_env`, so that the file holds no secret."""
+    """One provider. Its key is read from the environment variable `key_env`, so that the file holds no secret.
 
-    kind: Literal["openai", "azure", "ollama"] = "openai"
+    `adapters` is where a vLLM server sees the artifacts folder, if not under the same path.
+    """
+
+    kind: Literal["openai", "azure", "ollama", "vllm"] = "openai"
     base_url: str = ""
     key_env: str = ""
     timeouts: TimeoutTable = TimeoutTable()
@@ -48,6 +51,7 @@ class Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     api_version: str = ""
     keep_alive: _Duration | int | None = None
     num_ctx: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    adapters: str = ""
 
 
 def read_tables(path: Path) -> dict[str, Table]:

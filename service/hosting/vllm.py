@@ -1,0 +1,145 @@
+"""vLLM: adapters are loaded into a running server by name (docs.vllm.ai, "LoRA Adapters"; its sleep mode for the memory).
+
+The server must have been started with --enable-lora and VLLM_ALLOW_RUNTIME_LORA_UPDATING=True, and its administration belongs on a private
+network: the path of an adapter is a path on the server. A name is never loaded twice with different weights.
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import httpx
+import msgspec
+
+from service.errors import HostingError
+from service.hosting.base import Host, Hosted
+from service.personas.shelf import Message
+
+_LOAD_SECONDS = 300
+_SLEEP_LEVEL = 1  # the weights move to the processor's memory, so that waking takes seconds
+_START = "Start the server with --enable-lora and VLLM_ALLOW_RUNTIME_LORA_UPDATING=True"
+
+
+class VllmHost(Host):
+    """Loads and unloads adapters of a vLLM server. `seen_as` is where the server sees the folder `artifacts`."""
+
+    def __init__(self, base_url: str, key: str, *, provider: str, artifacts: Path, seen_as: str = "") -> None:
+        self._url = base_url.rstrip("/").removesuffix("/v1")
+        self._headers = {"Authorization": f"Bearer {key}"} if key else {}
+        self._provider = provider
+        self._artifacts = artifacts.absolute()
+        self._seen_as = seen_as
+
+    def publish(self, name: str, base: Path, adapter: Path) -> Hosted:
+        """See `Host.publish`. After a restart of the server its adapters are gone: publishing again loads this one again."""
+        models = self._models()
+        if not any(model["id"] == name for model in models):
+            _require_same_base(models, base)
+            _require_adapter_of(base, adapter)
+            response = self._post("/v1/load_lora_adapter", {"lora_name": name, "lora_path": self._seen(adapter)})
+            if response.status_code == httpx.codes.NOT_FOUND:
+                raise HostingError(f"The vLLM server takes no adapters while it runs. {_START}.")
+            if not response.is_success and "already" not in response.text:
+                raise HostingError(f"The vLLM server did not load the adapter: {_said(response)} {_hint(response.text)}".strip())
+        return Hosted(provider=self._provider, model=name)
+
+    def warm_up(self, hosted: Hosted) -> None:
+        """See `Host.warm_up`."""
+        body = {"model": hosted.model, "messages": [{"role": "user", "content": "Hi."}], "max_tokens": 8}
+        response = self._post("/v1/chat/completions", body)
+        if not response.is_success:
+            raise HostingError(f"The vLLM server does not answer as {hosted.model}: {_said(response)}")
+
+    def withdraw(self, hosted: Hosted) -> None:
+        """See `Host.withdraw`."""
+        response = self._post("/v1/unload_lora_adapter", {"lora_name": hosted.model})
+        if not response.is_success and not _is_gone(response):
+            raise HostingError(f"The vLLM server did not unload {hosted.model}: {_said(response)}")
+
+    def render(self, hosted: Hosted, messages: Sequence[Message]) -> str | None:
+        """See `Host.render`. The server tokenizes the conversation and spells the tokens out again."""
+        body = {"model": hosted.model, "messages": msgspec.to_builtins(list(messages)), "add_generation_prompt": True}
+        tokens = self._post("/tokenize", body)
+        if tokens.status_code == httpx.codes.NOT_FOUND:
+            return None
+        if not tokens.is_success:
+            raise HostingError(f"The vLLM server does not take the conversation: {_said(tokens)}")
+        text = self._post("/detokenize", {"model": hosted.model, "tokens": tokens.json()["tokens"]})
+        return str(text.json()["prompt"]) if text.is_success else None
+
+    def release(self) -> str | None:
+        """See `Host.release`: the server sleeps."""
+        return self._administrate(f"/sleep?level={_SLEEP_LEVEL}", "fall asleep")
+
+    def take_back(self) -> str | None:
+        """See `Host.take_back`: the server wakes up."""
+        return self._administrate("/wake_up", "wake up")
+
+    def _administrate(self, path: str, what: str) -> str | None:
+        try:
+            response = self._post(path, None)
+        except HostingError as error:
+            return None if isinstance(error.__cause__, httpx.ConnectError) else error.message
+        if response.is_success:
+            return None
+        return f"The vLLM server did not {what} ({response.status_code}). Start it with VLLM_SERVER_DEV_MODE=1 and --enable-sleep-mode."
+
+    def _models(self) -> list[dict[str, Any]]:
+        try:
+            response = httpx.get(f"{self._url}/v1/models", headers=self._headers, timeout=_LOAD_SECONDS)
+            response.raise_for_status()
+            models: list[dict[str, Any]] = response.json()["data"]
+        except (httpx.HTTPError, ValueError, KeyError) as error:
+            raise HostingError(f"The vLLM server at {self._url} does not say what it serves ({type(error).__name__}).") from error
+        return models
+
+    def _post(self, path: str, body: dict[str, Any] | None) -> httpx.Response:
+        try:
+            return httpx.post(f"{self._url}{path}", json=body, headers=self._headers, timeout=_LOAD_SECONDS)
+        except httpx.HTTPError as error:
+            raise HostingError(f"The vLLM server at {self._url} cannot be reached ({type(error).__name__}).") from error
+
+    def _seen(self, adapter: Path) -> str:
+        """The adapter's path on the server."""
+        path = adapter.absolute()
+        if self._seen_as and path.is_relative_to(self._artifacts):
+            return f"{self._seen_as.rstrip('/')}/{path.relative_to(self._artifacts).as_posix()}"
+        return str(path)
+
+
+def _require_same_base(models: Sequence[dict[str, Any]], base: Path) -> None:
+    """An adapter belongs to one base. Servers name theirs by a path or by a name of a hub: the last part is what can be compared."""
+    served = [str(model.get("root") or model["id"]) for model in models if not model.get("parent")]
+    if base.name not in {name.rstrip("/").rpartition("/")[2] for name in served}:
+        there = ", ".join(served) or "nothing"
+        raise HostingError(f"The vLLM server serves {there}, and the adapter belongs to {base.name}. Start the server with that base.")
+
+
+def _require_adapter_of(base: Path, adapter: Path) -> None:
+    try:
+        settings = json.loads((adapter / "adapter_config.json").read_bytes())
+    except (OSError, ValueError) as error:
+        raise HostingError(f"There is no adapter in {adapter}: adapter_config.json is missing or damaged.") from error
+    trained = str(settings.get("base_model_name_or_path", ""))
+    if Path(trained).name != base.name:
+        raise HostingError(f"The adapter in {adapter} was trained on {Path(trained).name}, and not on {base.name}.")
+
+
+def _is_gone(response: httpx.Response) -> bool:
+    return response.status_code in {httpx.codes.NOT_FOUND, httpx.codes.BAD_REQUEST} and "cannot be found" in response.text
+
+
+def _said(response: httpx.Response) -> str:
+    """What the server had to say; nobody's words are in it."""
+    try:
+        document = response.json()
+        error = document.get("error") or document
+        text = str(error.get("message") or response.status_code)
+    except (ValueError, AttributeError):
+        text = str(response.status_code)
+    return f"{text.strip().rstrip('.')}."
+
+
+def _hint(text: str) -> str:
+    return "Raise --max-lora-rank, or lower learning.tuning.rank." if "rank" in text.lower() else ""
