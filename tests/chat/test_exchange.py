@@ -15,6 +15,7 @@ from service.chat.exchange import (
     find_person,
     get_exchange,
     open_in_conversation,
+    open_stateless,
     open_variant,
     save_progress,
 )
@@ -72,6 +73,19 @@ def test_the_prompt_names_the_person_and_the_apps_words_are_kept_apart(house: Ho
     assert added.view.system == "You are Friend and talk with Ann.\n\nAnswer in French."
     assert second.additions == {"app": fingerprint("Answer in French.")}
     assert texts[second.additions["app"]] == "Answer in French."
+
+
+def test_a_version_that_was_asked_for_by_name_is_recorded(house: House) -> None:
+    """Beside what else was shown; whoever names no version has none recorded."""
+
+    def opened(pinned: bool, added: str = "") -> Any:
+        asked = Asked(house.persona, "v0", "Hi", "b1", added, pinned=pinned)
+        it = house.do(lambda session: open_stateless(session, asked, [], find_person(session, "ann").id, None))
+        return house.exchange(it.id).additions
+
+    assert opened(False) is None
+    assert opened(True) == {"pinned": "v0"}
+    assert opened(True, "Answer in French.") == {"app": fingerprint("Answer in French."), "pinned": "v0"}
 
 
 def test_a_stateless_thread_stays_one_conversation(house: House) -> None:

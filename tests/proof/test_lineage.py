@@ -44,8 +44,7 @@ def test_a_curve_is_read_as_far_as_it_was_written(nights: Nights) -> None:
     """A step without a loss and a line that was cut off are passed over, a step done again is the later one; no file is no curve."""
     path = nights.artifacts / "runs" / nights.good / "progress.jsonl"
     assert [(point.step, point.loss, point.method) for point in read_curve(path)] == [(1, 2.5, "sft"), (2, 1.5, "sft"), (4, 0.69, "dpo")]
-    path.write_text(
-        '{"step": 2, "loss": 3}\n{"step": 2, "loss": 1}\n[1]\n{"step": "3", "loss": 1}\n{"step": 1, "loss": NaN}\n\n{"step": 1, "loss": 2e0}\n'
-    )
+    noted = ['{"step": 2, "loss": 3}', '{"step": 2, "loss": 1}', "[1]", '{"step": "3", "loss": 1}', '{"step": 1, "loss": NaN}', ""]
+    path.write_text("\n".join([*noted, '{"step": 1, "loss": 2e0}', ""]))
     assert [(point.step, point.loss) for point in read_curve(path)] == [(1, 2.0), (2, 1.0)]
     assert read_curve(path.with_name("none")) == []
