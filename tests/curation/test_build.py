@@ -14,6 +14,7 @@ from service.curation.build import Added
 from service.curation.dataset import read_manifest, rows_of
 from service.curation.features import opening_hash
 from service.curation.reasons import REASONS
+from service.curation.reviews import decide_review, hold_samples, list_reviews
 from service.curation.sample import Sample
 from service.db.engine import transaction
 from service.db.tables import Passage, Rating
@@ -191,6 +192,22 @@ def test_the_words_of_a_quarantined_person_vanish(records, builds):
     built = builds.build()
     assert trained(built) == {name_of(number) for number in range(10)}
     assert drops_of(built) == {"quarantined": 7}
+
+
+def test_what_a_rolled_back_version_learned_anew_is_not_learned_again_before_it_is_approved(records, builds):
+    """The next build leaves it out under a reason of its own, and an approved sample comes back."""
+    fill(records, range(20))
+    before = trained(builds.build())
+    new = sorted(before)[:5]
+    with transaction(records.engine) as session:
+        assert hold_samples(session, "friend", new, {"version": 1}) == 5
+    built = builds.build()
+    assert trained(built) == before - set(new) and drops_of(built)["rolled_back"] == 5
+    with transaction(records.engine) as session:
+        first = next(review for review in list_reviews(session, "friend", kind="rolled_back") if review.subject == new[0])
+        decide_review(session, first.id, True)
+    again = builds.build()
+    assert trained(again) == before - set(new[1:]) and drops_of(again)["rolled_back"] == 4
 
 
 def test_golden_rows_are_held_out_with_all_that_begins_like_them(records, builds):
