@@ -25,7 +25,8 @@ def make_host(settings: Settings, name: str = ENGINE) -> Host:
     table = read_tables(settings.providers).get(name)
     if table is None:
         raise HostingError(
-            f"There is no host '{name}'. Set learning.host to {ENGINE}, {OLLAMA}, or a provider of {settings.providers} that takes adapters."
+            f"There is no host '{name}'. Set learning.host to {ENGINE}, to {OLLAMA}, or to a provider of kind vllm or ollama in "
+            f"{settings.providers}."
         )
     return _of_table(name, table, settings)
 

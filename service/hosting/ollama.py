@@ -40,41 +40,40 @@ class OllamaHost(Host):
         self._url = url.rstrip("/")
         self._provider = provider
         self._artifacts = artifacts
-        self._client = ollama.Client(host=self._url, timeout=_SECONDS)
         self._released: list[str] = []
 
     def publish(self, name: str, base: Path, adapter: Path) -> Hosted:
         """See `Host.publish`."""
         hosted = Hosted(provider=self._provider, model=name)
-        with _told("make the version"):
-            if self._is_there(name):
+        with self._asking("make the version") as client:
+            if _is_there(client, name):
                 return hosted
             if set(_config(base).get("architectures", [])) & _TAKES_ADAPTERS:
-                made: dict[str, Any] = {"from_": self._base(base), "adapters": self._blobs(adapter, _ADAPTER_FILES)}
+                made: dict[str, Any] = {"from_": _base_in(client, base), "adapters": _blobs(client, adapter, _ADAPTER_FILES)}
             else:
                 merged = self._artifacts.absolute() / "versions" / name
                 merge_adapter(base, adapter, merged, engine_environment(os.environ))
-                made = {"files": self._blobs(merged, _model_files(merged)), "parameters": _parameters(base)}
-            self._create(name, **made)
+                made = {"files": _blobs(client, merged, _model_files(merged)), "parameters": _parameters(base)}
+            _create(client, name, **made)
             try:
                 self._require_parity(hosted, base)
             except HostingError:
-                self._client.delete(name)
+                client.delete(name)
                 raise
         return hosted
 
     def warm_up(self, hosted: Hosted) -> None:
         """See `Host.warm_up`."""
-        with _told("answer"):
-            answer = self._client.chat(hosted.model, [{"role": "user", "content": "Hi."}], options={"num_predict": 8})
+        with self._asking("answer") as client:
+            answer = client.chat(hosted.model, [{"role": "user", "content": "Hi."}], options={"num_predict": 8})
         if answer.message.content is None:
             raise HostingError(f"Ollama answered as {hosted.model} without a word.")
 
     def withdraw(self, hosted: Hosted) -> None:
         """See `Host.withdraw`. The base stays: other versions are made of it."""
-        with _told("delete the version"):
-            if self._is_there(hosted.model):
-                self._client.delete(hosted.model)
+        with self._asking("delete the version") as client:
+            if _is_there(client, hosted.model):
+                client.delete(hosted.model)
 
     def render(self, hosted: Hosted, messages: Sequence[Message]) -> str | None:
         """See `Host.render`. A server that does not know the request answers it, and then nobody can say."""
@@ -88,10 +87,10 @@ class OllamaHost(Host):
     def release(self) -> str | None:
         """See `Host.release`: every loaded model is asked to go."""
         try:
-            with _told("let go of its memory"):
-                self._released = [str(model.model) for model in self._client.ps().models if model.model]
+            with self._asking("let go of its memory") as client:
+                self._released = [str(model.model) for model in client.ps().models if model.model]
                 for model in self._released:
-                    self._client.generate(model, keep_alive=0)
+                    client.generate(model, keep_alive=0)
         except HostingError as error:
             return None if isinstance(error.__cause__, ConnectionError) else error.message
         return None
@@ -99,38 +98,18 @@ class OllamaHost(Host):
     def take_back(self) -> str | None:
         """See `Host.take_back`: what was loaded is loaded again."""
         try:
-            with _told("load its models again"):
+            with self._asking("load its models again") as client:
                 while self._released:
-                    self._client.generate(self._released[-1])
+                    client.generate(self._released[-1])
                     self._released.pop()
         except HostingError as error:
             return error.message
         return None
 
-    def _base(self, base: Path) -> str:
-        """The model of the base alone, made when it is not there; its name follows from its settings and the sizes of its files."""
-        files = _model_files(base)
-        told = json.dumps([_config(base), [(name, (base / name).stat().st_size) for name in files]], sort_keys=True)
-        name = f"attune-base-{hashlib.sha256(told.encode()).hexdigest()[:12]}"
-        if not self._is_there(name):
-            self._create(name, files=self._blobs(base, files), parameters=_parameters(base))
-        return name
-
-    def _blobs(self, folder: Path, names: Sequence[str]) -> dict[str, str]:
-        return {name: self._client.create_blob(folder / name) for name in names}
-
-    def _create(self, name: str, **made: Any) -> None:
-        for _ in self._client.create(name, stream=True, **made):  # an error in the middle of the stream is raised
-            pass
-
-    def _is_there(self, name: str) -> bool:
-        try:
-            self._client.show(name)
-        except ollama.ResponseError as error:
-            if error.status_code == httpx.codes.NOT_FOUND:
-                return False
-            raise
-        return True
+    @contextmanager
+    def _asking(self, what: str) -> Iterator[ollama.Client]:
+        with _told(what), ollama.Client(host=self._url, timeout=_SECONDS) as client:
+            yield client
 
     def _require_parity(self, hosted: Hosted, base: Path) -> None:
         for messages in _PARITY:
@@ -140,6 +119,35 @@ class OllamaHost(Host):
                     f"Ollama would show the version another text than it was trained on: {difference}. "
                     "Start its server with OLLAMA_GO_TEMPLATE=0, so that it uses the model's own template."
                 )
+
+
+def _base_in(client: ollama.Client, base: Path) -> str:
+    """The model of the base alone, made when it is not there; its name follows from its settings and the sizes of its files."""
+    files = _model_files(base)
+    told = json.dumps([_config(base), [(name, (base / name).stat().st_size) for name in files]], sort_keys=True)
+    name = f"attune-base-{hashlib.sha256(told.encode()).hexdigest()[:12]}"
+    if not _is_there(client, name):
+        _create(client, name, files=_blobs(client, base, files), parameters=_parameters(base))
+    return name
+
+
+def _blobs(client: ollama.Client, folder: Path, names: Sequence[str]) -> dict[str, str]:
+    return {name: client.create_blob(folder / name) for name in names}
+
+
+def _create(client: ollama.Client, name: str, **made: Any) -> None:
+    for _ in client.create(name, stream=True, **made):  # an error in the middle of the stream is raised
+        pass
+
+
+def _is_there(client: ollama.Client, name: str) -> bool:
+    try:
+        client.show(name)
+    except ollama.ResponseError as error:
+        if error.status_code == httpx.codes.NOT_FOUND:
+            return False
+        raise
+    return True
 
 
 def _model_files(folder: Path) -> list[str]:

@@ -38,7 +38,7 @@ class VllmHost(Host):
             _require_same_base(models, base)
             _require_adapter_of(base, adapter)
             response = self._post("/v1/load_lora_adapter", {"lora_name": name, "lora_path": self._seen(adapter)})
-            if response.status_code == httpx.codes.NOT_FOUND:
+            if response.status_code == httpx.codes.NOT_FOUND and "error" not in response.text:  # there is no such route
                 raise HostingError(f"The vLLM server takes no adapters while it runs. {_START}.")
             if not response.is_success and "already" not in response.text:
                 raise HostingError(f"The vLLM server did not load the adapter: {_said(response)} {_hint(response.text)}".strip())
