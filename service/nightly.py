@@ -10,7 +10,8 @@ receipt says why.
 import functools
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -20,24 +21,31 @@ import msgspec
 import structlog
 from dbos import DBOS, DBOSConfiguredInstance
 from sqlalchemy import Engine
+from sqlmodel import Session
 
 from service import ledger, registry
+from service.canary.trial import begin, busy, watch
 from service.curation.dataset import read_rows
 from service.curation.lineage import lineage_rows
 from service.curator import curate
 from service.db.engine import reading, transaction
-from service.db.tables import Dataset, Evaluation, Outcome, RunState, Version
+from service.db.tables import Dataset, Evaluation, Outcome, RunState, TrainingRun, Version
 from service.errors import AttuneError
 from service.evaluation.gate import Decision, decide
 from service.evaluation.holdout import score_rows
 from service.evaluation.probes import ProbeAnswer, ask
 from service.evaluation.scorecard import HeldOut, score
-from service.hosting.base import Host
+from service.hosting.answers import require_answers
+from service.hosting.base import Hosted
+from service.hosting.catalog import make_host
+from service.hosting.lending import lending
 from service.personas.persona import Persona
 from service.personas.shelf import survey
+from service.proof.folder import write_pages
 from service.providers.catalog import Providers, checkpoint_folder, served_name, split_model
 from service.settings import Settings
 from service.training.base import Progress, Trainer
+from service.training.machine import find_cards
 from service.tutor import Tutor, gate_half
 
 STEPS = ("queued", "freeze", "train", "host", "evaluate", "decide")
@@ -75,14 +83,12 @@ class Nightly(DBOSConfiguredInstance):
         settings: Settings,
         engine: Engine,
         trainer_of: Callable[[Persona], Trainer],
-        host: Host,
         stopping: threading.Event,
     ) -> None:
         self.stopping = stopping
         self._settings = settings
         self._engine = engine
         self._tutor = Tutor(settings, engine, trainer_of)
-        self._host = host
         super().__init__("nightly")
 
     @DBOS.workflow(name="night")
@@ -104,6 +110,9 @@ class Nightly(DBOSConfiguredInstance):
     def freeze(self, night_id: str) -> str | None:
         """Curate what people said into a frozen dataset (`curation/build.py`). Returns why there is nothing to train on, if so."""
         persona = self._begin(night_id, "freeze")
+        with reading(self._engine) as session:
+            if on_trial := busy(session, persona.name):
+                return on_trial
         built = curate(self._engine, self._settings, persona.name, _at_intervals(partial(self._show_build, night_id)))
         dataset = Dataset(persona=persona.name, night_id=night_id, hash=built.frozen.hash, counts=built.counts)
         lineage = lineage_rows(dataset.id, built.train, built.holdout)  # made before the transaction: it holds up every other writer
@@ -122,21 +131,21 @@ class Nightly(DBOSConfiguredInstance):
         run = self._tutor.plan(night_id, persona)
         if run.state == RunState.succeeded:
             return
-        trained = self._tutor.train(run, persona, self._run_folder(night_id), partial(self._show, night_id))
+        with self._memory(persona):
+            trained = self._tutor.train(run, persona, self._run_folder(night_id), partial(self._show, night_id))
         log.info("adapter_trained", night=night_id, method=run.method, steps=trained.steps, seconds=trained.seconds)
 
     @_step
     def host(self, night_id: str) -> None:
-        """Make the adapter servable as a new version, and see it answer through the provider that will serve it."""
-        self._begin(night_id, "host")
+        """Make what was trained servable as a new version, and see it answer through the provider that will serve it."""
+        persona = self._begin(night_id, "host")
         with transaction(self._engine) as session:
-            candidate = ledger.find_candidate(session, night_id)
-        base = checkpoint_folder(candidate.base or "", self._settings)
-        hosted = self._host.publish(f"{candidate.persona}-{candidate.name}", base, self._run_folder(night_id) / "adapter")
-        self._host.warm_up(hosted)
+            candidate, run = ledger.find_candidate(session, night_id), ledger.find_run(session, night_id)
+        hosted = self._publish(persona, candidate, run)
+        anyio.run(require_answers, self._settings, hosted, persona)
         with transaction(self._engine) as session:
             version = session.get_one(Version, candidate.id)
-            version.provider, version.model = hosted.provider, hosted.model
+            version.provider, version.model, version.revision = hosted.provider, hosted.model, persona.revision
             session.add(version)
         log.info("version_hosted", night=night_id, version=candidate.name)
 
@@ -157,8 +166,8 @@ class Nightly(DBOSConfiguredInstance):
 
     @_step
     def decide(self, night_id: str) -> None:
-        """Promote the candidate if the gate says so, and write the receipt: one transaction, so that both happen or neither."""
-        self._begin(night_id, "decide")
+        """Promote the candidate or try it on some, if the gate says so, and write the receipt, in one transaction."""
+        persona = self._begin(night_id, "decide")
         with transaction(self._engine) as session:
             evaluation = ledger.find_evaluation(session, night_id)
             if evaluation is None:
@@ -167,17 +176,56 @@ class Nightly(DBOSConfiguredInstance):
             candidate = session.get_one(Version, evaluation.candidate_id)
             if registry.champion(session, candidate.persona).id not in {evaluation.champion_id, candidate.id}:
                 decision = Decision(False, "Another version was promoted while this one was evaluated; that one stays.", decision.rules)
-            if decision.promote:
-                registry.promote(session, candidate, f"night {night_id}")
-            ledger.write_receipt(session, night_id, Outcome.promoted if decision.promote else Outcome.rejected, decision.reason)
-        log.info("night_ended", night=night_id, promoted=decision.promote)
+            outcome, words = self._serve(session, persona, candidate, night_id) if decision.promote else (Outcome.rejected, "")
+            ledger.write_receipt(session, night_id, outcome, f"{decision.reason} {words}".strip())
+        self._tell(night_id)
+        log.info("night_ended", night=night_id, outcome=outcome.value)
 
     @_step
     def close(self, night_id: str, outcome: str, reason: str) -> None:
         """End a night that changed nothing, with a receipt."""
         with transaction(self._engine) as session:
             ledger.write_receipt(session, night_id, Outcome(outcome), reason)
+        self._tell(night_id)
         log.info("night_ended", night=night_id, outcome=outcome)
+
+    def _publish(self, persona: Persona, candidate: Version, run: TrainingRun | None) -> Hosted:
+        """Where somebody else trained there is a model already; an adapter goes to the persona's host."""
+        learning = persona.settings.learning
+        if run is not None and (model := run.parameters.get("model")):
+            return Hosted(learning.trainer, model)
+        host = make_host(self._settings, learning.host)
+        base = checkpoint_folder(candidate.base or "", self._settings)
+        hosted = host.publish(f"{candidate.persona}-{candidate.name}", base, self._run_folder(candidate.night_id or "") / "adapter")
+        host.warm_up(hosted)
+        return hosted
+
+    @contextmanager
+    def _memory(self, persona: Persona) -> Iterator[None]:
+        """While a card here trains, whoever serves from it lets go of its memory."""
+        learning = persona.settings.learning
+        if learning.trainer != "local" or not find_cards():
+            yield
+            return
+        with lending(self._settings, learning.host):
+            yield
+
+    def _serve(self, session: Session, persona: Persona, candidate: Version, night_id: str) -> tuple[Outcome, str]:
+        """The gate said yes: on a share of new conversations first, if the persona wants that, or at once and watched."""
+        gate = persona.settings.gate
+        if gate.canary:
+            begin(session, persona, candidate)
+            return Outcome.canary, f"First it is tried on {gate.canary:.0%} of new conversations, for {gate.canary_hours:g} hours at most."
+        registry.promote(session, candidate, f"night {night_id}")
+        watched = watch(session, persona, candidate)
+        return Outcome.promoted, f"It is watched for {gate.watch_hours:g} hours." if watched else ""
+
+    def _tell(self, night_id: str) -> None:
+        """Write the night's pages. They repeat what the database knows, so a full disk must not end a night otherwise."""
+        try:
+            write_pages(self._engine, self._settings.artifact_folder, night_id)
+        except AttuneError as error:
+            log.warning("proof_page_missing", night=night_id, reason=error.message)
 
     def _begin(self, night_id: str, step: str) -> Persona:
         with transaction(self._engine) as session:

@@ -57,7 +57,8 @@ class Tutor:
                 ledger.end_run(session, run.night_id, state, error=error.message)
             raise
         told = msgspec.to_builtins(trained)
-        measured = {name: told[name] for name in ("steps", "rows", "loss_first", "loss_last", "tokens", "dollars", "notes") if told[name]}
+        kept = ("steps", "rows", "loss_first", "loss_last", "tokens", "dollars", "notes", "model")
+        measured = {name: told[name] for name in kept if told[name]}
         with transaction(self._engine) as session:
             ledger.end_run(session, run.night_id, RunState.succeeded, measured={**measured, "training_seconds": trained.seconds})
         return trained

@@ -19,13 +19,15 @@ from sqlalchemy import Engine
 from sqlmodel import Session
 
 from service import ledger
+from service.canary.look import look
 from service.db.engine import open_engine, reading, transaction
 from service.db.migration import upgrade
 from service.db.tables import Outcome, now
-from service.errors import SettingsError, Unavailable
-from service.hosting.catalog import make_host
+from service.errors import AttuneError, SettingsError, Unavailable
+from service.hosting.lending import take_back_all
 from service.nightly import Nightly
 from service.personas.shelf import survey
+from service.proof.folder import write_pages
 from service.settings import Settings
 from service.training.catalog import Trainers
 
@@ -45,7 +47,8 @@ def run_worker(settings: Settings) -> None:
     trainers = Trainers()
     _stop_on_signal(stop)
     DBOS(config=_config(settings))
-    nightly = Nightly(settings, engine, trainers.trainer_of, make_host(settings), stop)
+    nightly = Nightly(settings, engine, trainers.trainer_of, stop)
+    take_back_all(settings)
     DBOS.launch()
     DBOS.register_queue(_QUEUE, global_concurrency=1, polling_interval_sec=0.5)
     log.info("worker_started", schedule=settings.nightly, timezone=settings.timezone)
@@ -107,6 +110,7 @@ def _look(settings: Settings, engine: Engine, nightly: Nightly) -> None:
         if due := request_due_nights(session, names, _latest_time(settings)):
             log.info("nights_due", personas=due)
         nights = [night.id for night in ledger.open_nights(session)]
+    _look_at_trials(settings, engine)
     for night_id in nights:
         status = DBOS.get_workflow_status(night_id)
         if status is None:
@@ -117,6 +121,15 @@ def _look(settings: Settings, engine: Engine, nightly: Nightly) -> None:
                 ledger.write_receipt(
                     session, night_id, Outcome.failed, "The night could not be carried on after repeated crashes; see the log."
                 )
+
+
+def _look_at_trials(settings: Settings, engine: Engine) -> None:
+    """End the canaries and watches that have come to their end; the pages of their nights then tell more than before."""
+    for night_id in look(engine, settings):
+        try:
+            write_pages(engine, settings.artifact_folder, night_id)
+        except AttuneError as error:
+            log.warning("proof_page_missing", night=night_id, reason=error.message)
 
 
 def _leave(engine: Engine) -> None:

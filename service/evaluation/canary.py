@@ -78,7 +78,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     """Where a trial stands. `history` is what the champion got before it, `beside` what it got in the same time.
 
     `bound` is the most likes with which, at this many votes, the version would be sent back (-1: none). `worse` says in a sentence why it
-    is sent back, `alarm` which alarm that was; `stood` that it had all its votes and was not. `past` says whether the history counts.
+    is sent back, `alarm` which alarm that was, `after` how many votes or answers; `stood` that it had all its votes and was not. `past` says whether the history counts.
     """
 
     version: Tally
@@ -87,6 +87,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     bound: int
     worse: str = ""
     alarm: Alarm | None = None
+    after: int = 0
     stood: bool = False
     past: bool = True
 
@@ -135,7 +136,7 @@ def judge(version: Heard, beside: Heard, history: Tally) -> Standing:
         (history.votes - history.complaints, history.votes),
     )
     own = _Known([answer.at for answer in beside.answers], [answer.own for answer in beside.answers])
-    alarm, words = _worse(votes, version.answers[:MOST_VOTES], liked, calm, own)
+    alarm, after, words = _worse(votes, version.answers[:MOST_VOTES], liked, calm, own)
     return Standing(
         version=tally(version),
         beside=tally(beside),
@@ -143,6 +144,7 @@ def judge(version: Heard, beside: Heard, history: Tally) -> Standing:
         bound=bounds(*liked.now, LIKES_LEVEL, MOST_VOTES)[len(votes)],
         worse=words,
         alarm=alarm,
+        after=after,
         stood=not words and len(version.votes) >= MOST_VOTES,
         past=not liked.changed(len(beside.votes)),
     )
@@ -174,25 +176,25 @@ class _Known:
         return self._sums[count] + self._before[0], count + self._before[1]
 
 
-def _worse(votes: Sequence[Vote], answers: Sequence[Answer], liked: _Known, calm: _Known, own: _Known) -> tuple[Alarm | None, str]:
-    """The first alarm that went off, and its sentence."""
+def _worse(votes: Sequence[Vote], answers: Sequence[Answer], liked: _Known, calm: _Known, own: _Known) -> tuple[Alarm | None, int, str]:
+    """The first alarm that went off, after how many votes or answers, and its sentence."""
     moments = [vote.at for vote in votes]
     ups = [vote.up for vote in votes]
     if at := found_worse(ups, [liked.at(moment) for moment in moments], LIKES_LEVEL, MOST_VOTES):
         likes, (theirs, known) = sum(ups[:at]), liked.at(moments[at - 1])
         rest = f"of the champion's {known} {_percent(theirs, known)}"
-        return "likes", f"Of its first {at} rated replies people liked {likes} ({_percent(likes, at)}), {rest}."
+        return "likes", at, f"Of its first {at} rated replies people liked {likes} ({_percent(likes, at)}), {rest}."
     content = [not vote.complaint for vote in votes]
     if at := found_worse(content, [calm.at(moment) for moment in moments], COMPLAINTS_LEVEL, MOST_VOTES):
         complaints, (theirs, known) = at - sum(content[:at]), calm.at(moments[at - 1])
         ours = f"people complained of {complaints}, with a reason or in words ({_percent(complaints, at)})"
-        return "complaints", f"Of its first {at} rated replies {ours}, of the champion's {known} of {_percent(known - theirs, known)}."
+        return "complaints", at, f"Of its first {at} rated replies {ours}, of the champion's {known} of {_percent(known - theirs, known)}."
     given = [answer.own for answer in answers]
     if at := found_worse(given, [own.at(answer.at) for answer in answers], ANSWERS_LEVEL, MOST_VOTES):
         failed, (theirs, known) = at - sum(given[:at]), own.at(answers[at - 1].at)
         rest = f"the champion's {_percent(known - theirs, known)} of {known} in the same time"
-        return "answers", f"Of the first {at} replies asked of it, its model failed to give {failed} ({_percent(failed, at)}), {rest}."
-    return None, ""
+        return "answers", at, f"Of the first {at} replies asked of it, its model failed to give {failed} ({_percent(failed, at)}), {rest}."
+    return None, 0, ""
 
 
 def _far_apart(one: tuple[int, int], other: tuple[int, int]) -> bool:

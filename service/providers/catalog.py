@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -11,6 +12,7 @@ import structlog
 import service
 from service.errors import ProviderError
 from service.providers.base import Provider, Timeouts
+from service.providers.lent import Lent
 from service.providers.ollama import DEFAULT_CONTEXT, OllamaProvider
 from service.providers.openai import AzureProvider, OpenAIProvider
 from service.providers.steady import RETRIES, SteadyProvider
@@ -33,6 +35,7 @@ class Providers:
         self._settings = settings
         self._clock = clock
         self._tables = {**{name: Table() for name in BUILT_IN}, **read_tables(settings.providers)}
+        self._lent = Lent(settings.home)
         self._built: dict[str, Provider] = {}
 
     def get(self, name: str) -> Provider:
@@ -42,7 +45,9 @@ class Providers:
             if table is None:
                 raise ProviderError(f"There is no provider '{name}'. Name it in {self._settings.providers}.", code="provider_unknown")
             retries = RETRIES if table.retries is None else table.retries
-            self._built[name] = SteadyProvider(self._build(name, table), name, retries=retries, clock=self._clock)
+            self._built[name] = SteadyProvider(
+                self._build(name, table), name, retries=retries, clock=self._clock, is_lent=partial(self._lent.__contains__, name)
+            )
         return self._built[name]
 
     async def close(self) -> None:

@@ -25,7 +25,8 @@ log = structlog.get_logger()
 
 
 class SteadyProvider(Provider):
-    """Another provider, with retries and circuit breakers. `clock` and `pause` are the time it lives in."""
+    """Another provider, with retries and circuit breakers. `clock` and `pause` are the time it lives in; `is_lent` says whether its memory
+    is needed elsewhere just now."""
 
     def __init__(
         self,
@@ -35,12 +36,14 @@ class SteadyProvider(Provider):
         retries: int = RETRIES,
         clock: Callable[[], float] = time.monotonic,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        is_lent: Callable[[], bool] = lambda: False,
     ) -> None:
         self._provider = provider
         self._name = name
         self._retries = retries
         self._clock = clock
         self._pause = pause
+        self._is_lent = is_lent
         self._breakers: dict[str, Breaker] = {}
 
     async def close(self) -> None:
@@ -48,6 +51,8 @@ class SteadyProvider(Provider):
 
     async def stream(self, call: Call) -> AsyncGenerator[Piece, None]:
         """Yield the reply of the first attempt that has one. Raise `Resting` when the model is left alone, unless the call insists."""
+        if not call.insist and self._is_lent():
+            raise Resting(f"The provider {self._name} lends its memory to a training for a while.", self._clock())
         breaker = self._breakers.setdefault(call.model, Breaker(self._clock))
         admitted = breaker.admit()
         if not admitted and not call.insist:
