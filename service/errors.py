@@ -15,7 +15,8 @@ AttuneError
 ├── CurationError       a dataset could not be made                      exit 1
 ├── TrainingError       a training run failed                            exit 1
 ├── HostingError        a version could not be made servable             exit 1
-└── ScoringError        candidate and champion could not be compared     exit 1
+├── ScoringError        candidate and champion could not be compared     exit 1
+└── ArtifactError       weights or a dataset could not be kept or fetched exit 1
 
 Messages are sentences that say what was wrong and, where there is one, the way out. They never hold a person's words or a secret.
 """
@@ -160,3 +161,9 @@ class ScoringError(AttuneError):
     """Written into a receipt: candidate and champion could not be compared on the held-out replies."""
 
     code = "scoring_failed"
+
+
+class ArtifactError(AttuneError):
+    """Written into a receipt, or shown by `attune artifacts`: weights or a dataset could not be kept, or came back other than they went."""
+
+    code = "artifact_failed"
