@@ -135,6 +135,14 @@ def detach(session: Session, persona: str, base: str) -> list[Version]:
     return found
 
 
+def list_fallbacks(session: Session, persona: str) -> list[Version]:
+    """The versions that one rollback after another would restore, the next one first."""
+    told = session.exec(select(Promotion).where(Promotion.persona == persona).order_by(col(Promotion.id))).all()
+    earlier = dict.fromkeys(promotion.version_id for promotion in reversed(_standing(told)[:-1]))
+    versions = [session.get_one(Version, version_id) for version_id in earlier]
+    return [version for version in versions if version.stage not in {Stage.champion, Stage.quarantined}]
+
+
 def rollback(session: Session, persona: str, reason: str = "rolled back by hand") -> Version:
     """Take back the newest promotion, at the next call the one before it, and so on to the start; raise `Conflict` when none is left.
 

@@ -76,9 +76,12 @@ class Store:
 
     def survey(self) -> list[Kept]:
         """All that is kept whole, by kind and digest; raise `ArtifactError` for a damaged manifest."""
+        return [_kept(self._find(digest)[1]) for _, digest in self.digests()]
+
+    def digests(self) -> list[tuple[Kind, str]]:
+        """Kind and digest of all that has a manifest."""
         found = [(kind, digest) for kind, folder in _FOLDERS.items() for digest in self._place.folders(folder)]
-        whole = [digest for kind, digest in found if self._place.size(f"{_FOLDERS[kind]}/{digest}/{MANIFEST}") is not None]
-        return [_kept(self._find(digest)[1]) for digest in whole]
+        return [(kind, digest) for kind, digest in found if self._place.size(f"{_FOLDERS[kind]}/{digest}/{MANIFEST}") is not None]
 
     def find_damage(self, digest: str) -> list[str]:
         """Read every file of an artifact again; the names of those that are gone or not what the digest says."""

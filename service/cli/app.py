@@ -22,6 +22,7 @@ _COMMANDS = {
     "train": "service.cli.train:train",
     "model": "service.cli.model:model",
     "receipts": "service.cli.receipts:receipts",
+    "artifacts": "service.cli.artifacts:artifacts",
     "keys": "service.cli.keys:keys",
     "db": "service.cli.db:db",
     "openapi": "service.web.describe:openapi",
