@@ -78,7 +78,8 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     """Where a trial stands. `history` is what the champion got before it, `beside` what it got in the same time.
 
     `bound` is the most likes with which, at this many votes, the version would be sent back (-1: none). `worse` says in a sentence why it
-    is sent back, `alarm` which alarm that was, `after` how many votes or answers; `stood` that it had all its votes and was not. `past` says whether the history counts.
+    is sent back, `alarm` which alarm that was, and `after` how many votes or answers; `stood` that it had all its votes and was not.
+    `past` says whether the history counts.
     """
 
     version: Tally

@@ -1,6 +1,6 @@
 """How often a canary sends back a version that people like less, and one that they like as much: simulated trials.
 
-    .venv/bin/python tests/bench/canary.py               # 100 trials of each kind
+    .venv/bin/python tests/bench/canary.py               # 200 trials of each kind, half a minute
     .venv/bin/python tests/bench/canary.py --runs 2000 --json
 
 A champion with a history of ratings, a share of conversations that try the version, and a look after every rating. `worse` is 15 points
@@ -12,6 +12,8 @@ import json
 import math
 import sys
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -28,8 +30,12 @@ _BETWEEN_PEOPLE = 0.1
 _RATES = (0.7, 0.9, 0.5)
 
 
-def trial(chance: Random, champion: float, version: float, history: int, crowded: bool) -> tuple[bool, int]:
-    """One canary, looked at after each of its ratings: whether the version was sent back, and after how many of its ratings."""
+def trial(seed: str, champion: float, version: float, history: int, crowded: bool) -> tuple[bool, int]:
+    """One canary: whether the version was sent back, and after how many of its ratings.
+
+    Judged once, at the end: the judge goes through the whole course, as if somebody had looked after each rating.
+    """
+    chance = Random(seed)
     ours, theirs = _raters(chance, version, crowded), _raters(chance, champion, crowded)
     before = [theirs() for _ in range(history)]
     known = Tally(votes=history, ups=sum(vote.up for vote in before), complaints=sum(vote.complaint for vote in before))
@@ -38,10 +44,9 @@ def trial(chance: Random, champion: float, version: float, history: int, crowded
     while len(votes) < MOST_VOTES:
         while chance.random() >= _SHARE:
             beside.append(theirs()._replace(at=float(len(beside))))
-        votes.append(ours()._replace(at=float(len(beside))))
-        if judge(Heard(votes), Heard(beside), known).worse:
-            return True, len(votes)
-    return False, len(votes)
+        votes.append(ours()._replace(at=len(beside) - 0.5))
+    found = judge(Heard(votes), Heard(beside), known)
+    return bool(found.worse), found.after
 
 
 def interval(hits: int, runs: int) -> tuple[float, float]:
@@ -55,9 +60,10 @@ def interval(hits: int, runs: int) -> tuple[float, float]:
 
 def measure(runs: int, rate: float, drop: float, history: int, crowded: bool, seed: int = 1) -> dict[str, Any]:
     """So many trials of one kind."""
-    ends = [
-        trial(Random(f"{seed} {number} {rate} {drop} {history} {crowded}"), rate, rate - drop, history, crowded) for number in range(runs)
-    ]
+    seeds = [f"{seed} {number} {rate} {drop} {history} {crowded}" for number in range(runs)]
+    one = partial(trial, champion=rate, version=rate - drop, history=history, crowded=crowded)
+    with ProcessPoolExecutor() as pool:
+        ends = list(pool.map(one, seeds, chunksize=20))
     back = sorted(at for sent, at in ends if sent)
     low, high = interval(len(back), runs)
     return {
@@ -101,7 +107,7 @@ def _line(found: dict[str, Any]) -> str:
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
-    options.add_argument("--runs", type=int, default=100)
+    options.add_argument("--runs", type=int, default=200)
     options.add_argument("--json", action="store_true")
     given = options.parse_args()
     kinds = [(rate, drop, _HISTORY, False) for rate in _RATES for drop in (0.15, 0.0)]

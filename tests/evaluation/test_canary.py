@@ -23,6 +23,20 @@ def judged(of_version: Heard, beside: Heard = Heard(), history: Tally = HISTORY)
     return judge(of_version, beside, history)
 
 
+def test_looking_after_every_vote_finds_what_looking_at_the_end_finds() -> None:
+    """Whoever looks after each vote, with what the champion had by then, sends a version back after the same one."""
+    chance = Random(3)
+    found = 0
+    for _ in range(30):
+        ours = [Vote(chance.random() < 0.55, at=float(number)) for number in range(150)]
+        theirs = [Vote(chance.random() < 0.7, at=number / 3) for number in range(450)]
+        looks = ((seen, judged(Heard(ours[:seen]), Heard(theirs[: 3 * seen - 2]))) for seen in range(1, 151))
+        first = next((seen for seen, look in looks if look.worse), 0)
+        assert first == judged(Heard(ours), Heard(theirs)).after
+        found += first > 0
+    assert found > 20
+
+
 def test_a_version_as_good_as_the_champion_stands_its_trial() -> None:
     """After 150 votes with the champion's share of likes it has stood the trial, not one vote earlier; more votes change nothing."""
     assert judged(Heard(votes(105, 45))).stood
