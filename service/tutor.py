@@ -21,7 +21,8 @@ from service.evaluation.holdout import score_rows
 from service.personas.persona import Learning, Persona, Tuning
 from service.providers.catalog import checkpoint_folder
 from service.settings import Settings
-from service.training.base import Parameters, Progress, RunSpec, Schedule, Trained, Trainer, count_parameters
+from service.training.base import METHODS, Parameters, Progress, RunSpec, Schedule, Trained, Trainer, count_parameters
+from service.training.catalog import ELSEWHERE, LOCAL
 from service.training.choice import Holds, choose_methods, make_parameters, make_schedules
 from service.training.folder import write_whole
 
@@ -65,7 +66,7 @@ class Tutor:
 
     def spec(self, run: TrainingRun) -> RunSpec:
         """What the trainer is given."""
-        is_ours = run.trainer == "local"
+        is_ours = run.trainer == LOCAL
         with reading(self._engine) as session:
             dataset = ledger.find_dataset(session, run.night_id)
         return RunSpec(
@@ -83,7 +84,8 @@ class Tutor:
         if dataset is None:
             raise TrainingError("The night came to its training without a dataset.")
         holds = holds_of(dataset.counts)
-        methods, why = choose_methods(holds, learning.minimum.each_label, learning.method)
+        offered = METHODS if learning.trainer == LOCAL else ELSEWHERE
+        methods, why = choose_methods(holds, learning.minimum.each_label, learning.method, offered)
         schedules = make_schedules(methods, _weights_of(learning, self._settings), holds, learning.tuning)
         parameters = make_parameters(learning.tuning, learning.budget.tokens)
         return TrainingRun(
@@ -113,7 +115,7 @@ class Tutor:
 
         They are judged on one half of the held-out openings, so that the gate has another half that nothing was chosen by.
         """
-        if run.trainer != "local":
+        if run.trainer != LOCAL:
             raise TrainingError("A sweep needs adapters on this machine, and this trainer leaves none. Remove learning.sweep.")
         asked = self.spec(run)
         rows = sweep_half(read_rows(Path(asked.dataset) / "holdout.jsonl"))
@@ -184,7 +186,7 @@ def _preference(folder: Path, trained: Trained, rows: Sequence[dict[str, Any]]) 
 
 def _weights_of(learning: Learning, settings: Settings) -> int:
     """How large the base is; 0 where it is not on this machine."""
-    if learning.trainer != "local":
+    if learning.trainer != LOCAL:
         return 0
     folder = checkpoint_folder(learning.base, settings)
     return count_parameters(folder)

@@ -17,6 +17,8 @@ from service.errors import TrainingError
 Method = Literal["chunks", "sft", "kto", "dpo"]
 """`chunks` learns passages as plain language, `sft` imitates liked replies, `kto` learns from single thumbs, `dpo` from pairs."""
 
+METHODS: tuple[Method, ...] = ("chunks", "sft", "kto", "dpo")
+
 Positive = Annotated[int, Meta(ge=1)]
 
 
@@ -89,8 +91,8 @@ class Trained(Struct, frozen=True, kw_only=True):
     methods: list[Method]
     steps: int
     rows: dict[str, int]
-    loss_first: float
-    loss_last: float
+    loss_first: float | None
+    loss_last: float | None
     seconds: float
     tokens: int | None = None
     dollars: float | None = None

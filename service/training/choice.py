@@ -1,13 +1,13 @@
 """Which methods a run trains with, in which order and how long: from what the dataset holds, the size of the base, and what was set."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from math import ceil
 
 import msgspec
 from msgspec import Struct
 
 from service.personas.persona import Tuning
-from service.training.base import Method, Parameters, Schedule
+from service.training.base import METHODS, Method, Parameters, Schedule
 
 _STARTER_SIZE = 5_000_000  # parameters of the model on which the learning rates were found
 _FEWEST_STEPS = 60  # fewer optimizer steps than this leave hardly a trace, whatever the learning rate
@@ -27,8 +27,8 @@ class Holds(Struct, frozen=True, kw_only=True):
     passages: int = 0
 
 
-def choose_methods(holds: Holds, minimum: int, asked: str = "auto") -> tuple[list[Method], str]:
-    """The methods in their order, and why, in a sentence.
+def choose_methods(holds: Holds, minimum: int, asked: str = "auto", offered: Collection[Method] = METHODS) -> tuple[list[Method], str]:
+    """The methods in their order, of those that the trainer offers, and why, in a sentence.
 
     - Passages come first, whatever follows: they are how somebody speaks, and replies are then built on it (language modelling before
       instruction, as in Radford et al. 2018).
@@ -37,7 +37,7 @@ def choose_methods(holds: Holds, minimum: int, asked: str = "auto") -> tuple[lis
       liked replies goes before it (Rafailov et al. 2023, section 4).
     - SFT otherwise.
     """
-    first: list[Method] = ["chunks"] if holds.passages else []
+    first: list[Method] = ["chunks"] if holds.passages and "chunks" in offered else []
     passages = f"The {holds.passages} passages come first. " if first else ""
     if asked != "auto":
         chosen = msgspec.convert(asked, Method)
@@ -46,6 +46,8 @@ def choose_methods(holds: Holds, minimum: int, asked: str = "auto") -> tuple[lis
             *(["sft"] if chosen == "dpo" and holds.liked >= 2 else []),
             chosen,
         ], f"{passages}{chosen.upper()}, as the persona says."
+    if "kto" not in offered:
+        return _without_kto(holds, minimum)
     if min(holds.liked, holds.disliked) >= minimum:
         return [*first, "kto"], (
             f"{passages}KTO, because there are {holds.liked} liked and {holds.disliked} disliked replies, at least {minimum} of each."
@@ -61,6 +63,13 @@ def choose_methods(holds: Holds, minimum: int, asked: str = "auto") -> tuple[lis
             f"{passages}SFT on liked and corrected replies, because KTO needs {minimum} of each label and there are only {scarce}."
         )
     return first, "The passages alone, because there are no replies to learn from."
+
+
+def _without_kto(holds: Holds, minimum: int) -> tuple[list[Method], str]:
+    """What is left where the trainer learns from replies to imitate and from pairs only."""
+    if holds.pairs >= max(minimum, 10) and holds.liked >= 10:
+        return ["sft", "dpo"], f"SFT on liked replies and then DPO on {holds.pairs} pairs, because this trainer knows no KTO."
+    return ["sft"], "SFT on liked and corrected replies, because this trainer knows no KTO and there are too few pairs for DPO."
 
 
 def make_schedules(methods: list[Method], weights: int, holds: Holds, tuning: Tuning = Tuning()) -> dict[Method, Schedule]:

@@ -38,8 +38,8 @@ class ManagementServer:
     def __init__(self) -> None:
         self.asked: list[Asked] = []
 
-    def answer(self, method: str, path: str, body: bytes) -> Reply:
-        """Answer one request; subclasses say how."""
+    def answer(self, method: str, path: str, body: bytes) -> Reply | None:
+        """Answer one request, or break the connection off; subclasses say how."""
         raise NotImplementedError
 
     def told(self, *paths: str) -> list[tuple[str, Any]]:
@@ -56,6 +56,9 @@ class ManagementServer:
                 body = self.rfile.read(int(self.headers.get("content-length", 0)))
                 outer.asked.append(Asked(self.command, self.path, _decoded(body)))
                 reply = outer.answer(self.command, self.path, body)
+                if reply is None:
+                    self.close_connection = True
+                    return
                 kind, content = reply.encode()
                 self.send_response(reply.status)
                 self.send_header("content-type", kind)

@@ -35,6 +35,13 @@ def test_the_persona_may_say_which():
     assert choose_methods(Holds(liked=40, disliked=40, pairs=3), 10, "dpo") == (["sft", "dpo"], "DPO, as the persona says.")
 
 
+def test_a_trainer_that_knows_no_kto_learns_from_pairs_or_imitates():
+    """Where there are pairs enough they are used; passages are for those who can take them."""
+    offered = ("sft", "dpo")
+    assert choose_methods(Holds(liked=40, disliked=40, pairs=12, passages=3), 10, "auto", offered)[0] == ["sft", "dpo"]
+    assert choose_methods(Holds(liked=40, disliked=40, pairs=9), 10, "auto", offered)[0] == ["sft"]
+
+
 @pytest.mark.parametrize("method", ["chunks", "sft", "kto", "dpo"])
 def test_a_larger_model_is_taught_more_gently(method):
     """The learning rate falls with the size of the base, from the starter's to what is customary for LoRA on billions of weights."""
