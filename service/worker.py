@@ -44,7 +44,7 @@ def run_worker(settings: Settings) -> None:
     engine = open_engine(settings.database)
     upgrade(engine)
     stop = threading.Event()
-    trainers = Trainers()
+    trainers = Trainers(settings)
     _stop_on_signal(stop)
     DBOS(config=_config(settings))
     nightly = Nightly(settings, engine, trainers.trainer_of, stop)
