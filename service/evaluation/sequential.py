@@ -12,6 +12,7 @@ from functools import lru_cache
 
 _PRIOR = 0.5
 _EXPONENT = 3
+_NEGLIGIBLE = 1e-12
 
 
 @lru_cache(maxsize=256)
@@ -22,11 +23,12 @@ def bounds(successes: int, known: int, level: float, most: int) -> tuple[int, ..
     at most, over all `most` looks together.
     """
     high, low = successes + _PRIOR, known - successes + _PRIOR
+    ceiling = int(most * high / (high + low)) + 2  # no bound of a level under one half is above the mean
     chances, spent, found = [1.0], 0.0, [-1]
     for seen in range(most):
         nearer = [0.0] * (seen + 2)
-        for count, chance in enumerate(chances):
-            if chance:
+        for count, chance in enumerate(chances[:ceiling]):
+            if chance > _NEGLIGIBLE:
                 one_more = chance * (high + count) / (high + low + seen)
                 nearer[count + 1] += one_more
                 nearer[count] += chance - one_more
