@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -113,6 +114,14 @@ class _Here(Shell):
 
 
 @pytest.fixture
-def here(attune: Shell, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Shell:
-    """The command line in an empty home, in this process."""
+def bare(attune: Shell, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Shell:
+    """The command line in this process, where there is no home yet."""
     return _Here(attune, monkeypatch, capsys)
+
+
+@pytest.fixture
+def here(bare: Shell, _sqlite: Path) -> Shell:
+    """The command line in this process, in a home whose database is at the present schema and empty."""
+    bare.home.mkdir()
+    shutil.copy(_sqlite, bare.home)
+    return bare

@@ -11,13 +11,13 @@ from tests.cli.conftest import Shell
 from tests.rated import add_rated_exchanges
 
 
-def test_the_path_is_printed_without_its_password(here: Shell) -> None:
+def test_the_path_is_printed_without_its_password(bare: Shell) -> None:
     """`path` says which database is used, makes none, and keeps a password to itself."""
-    shown = here("db", "path")
+    shown = bare("db", "path")
     assert (shown.code, shown.err) == (0, "")
-    assert shown.out == f"sqlite:///{here.home / 'attune.sqlite'}\n"
-    assert not here.home.exists()
-    hidden = here("db", "path", ATTUNE_DATABASE_URL="postgresql://me:geheim@db.example/attune")
+    assert shown.out == f"sqlite:///{bare.home / 'attune.sqlite'}\n"
+    assert not bare.home.exists()
+    hidden = bare("db", "path", ATTUNE_DATABASE_URL="postgresql://me:geheim@db.example/attune")
     assert hidden.out == "postgresql://me:***@db.example/attune\n"
 
 
@@ -55,15 +55,15 @@ def test_a_database_of_a_newer_attune_is_left_alone(here: Shell) -> None:
 
 
 @pytest.mark.parametrize("kind", ["a text", "nobody listens"])
-def test_a_database_that_cannot_be_opened_is_exit_5(here: Shell, kind: str) -> None:
+def test_a_database_that_cannot_be_opened_is_exit_5(bare: Shell, kind: str) -> None:
     """Whatever is wrong with it, the command says so in a sentence with the driver's reason, and no traceback."""
-    here.home.mkdir()
+    bare.home.mkdir()
     url = {
-        "a text": f"sqlite:///{here.home / 'notes.txt'}",
+        "a text": f"sqlite:///{bare.home / 'notes.txt'}",
         "nobody listens": "postgresql://me:geheim@127.0.0.1:9/attune",
     }[kind]
-    (here.home / "notes.txt").write_text("This is no database. " * 100)
-    refused = here("model", "list", "--json", ATTUNE_DATABASE_URL=url)
+    (bare.home / "notes.txt").write_text("This is no database. " * 100)
+    refused = bare("model", "list", "--json", ATTUNE_DATABASE_URL=url)
     assert (refused.code, refused.out) == (5, "")
     assert refused.err.startswith("attune: The database cannot be opened: ")
     assert refused.err.endswith(" See: attune db path\n")

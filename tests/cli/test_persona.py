@@ -39,12 +39,12 @@ def engine() -> Iterator[str]:
         yield f"http://127.0.0.1:{server.getsockname()[1]}"
 
 
-def test_personas_are_listed_and_shown(here: Shell) -> None:
+def test_personas_are_listed_and_shown(bare: Shell) -> None:
     """The list carries the fingerprints that are stamped on every exchange, of file and prompt; no database is made for that."""
-    (here.personas / "safety.txt").write_text("Be careful.\n")
-    listed = here("persona", "list", "--json")
+    (bare.personas / "safety.txt").write_text("Be careful.\n")
+    listed = bare("persona", "list", "--json")
     assert (listed.code, listed.err) == (0, "")
-    mark, revision = fingerprint("You are Friend."), fingerprint((here.personas / "friend.md").read_text())
+    mark, revision = fingerprint("You are Friend."), fingerprint((bare.personas / "friend.md").read_text())
     assert listed.document[0] == {
         "name": "friend",
         "title": "Friend",
@@ -53,11 +53,11 @@ def test_personas_are_listed_and_shown(here: Shell) -> None:
         "fingerprint": mark,
         "state": "ok",
     }
-    shown = here("persona", "show", "friend", "--json").document
+    shown = bare("persona", "show", "friend", "--json").document
     assert (shown["name"], shown["revision"], shown["fingerprint"], shown["prompt"]) == ("friend", revision, mark, "You are Friend.")
     assert (shown["safety"], shown["settings"]["greeting"]) == ("Be careful.", "Hello from Friend.")
-    assert here("persona", "show", "friend").out == "You are Friend.\n"
-    assert not here.home.exists()
+    assert bare("persona", "show", "friend").out == "You are Friend.\n"
+    assert not bare.home.exists()
 
 
 def test_a_broken_file_is_listed_with_its_mistake(here: Shell) -> None:

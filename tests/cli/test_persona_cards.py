@@ -4,23 +4,23 @@ from tests.cli.conftest import Shell
 from tests.personas.cards import V2, V3, charx, png, text, written
 
 
-def test_a_card_comes_in_and_goes_out(here: Shell) -> None:
+def test_a_card_comes_in_and_goes_out(bare: Shell) -> None:
     """What became of each field is data, all else is talk; the persona answers to its name at once, and the card comes back."""
-    card = here.folder / "card.png"
+    card = bare.folder / "card.png"
     card.write_bytes(png(text("ccv3", written(V3))))
-    done = here("persona", "import", str(card), "--models", "ollama:llama3.2, local:starter", "--user", "Guest")
+    done = bare("persona", "import", str(card), "--models", "ollama:llama3.2, local:starter", "--user", "Guest")
     assert done.code == 0, done.err
     rows = dict(line.strip().split(maxsplit=1) for line in done.out.splitlines())
     assert rows["first_mes"] == "greeting" and rows["character_book"].startswith("lorebook of 2 entries")
     assert "note: its creator says: Best with tea." in done.err
     assert done.err.endswith("The card of V3 is now the persona 'ada'. See: attune persona show ada\n")
-    shown = here("persona", "show", "ada", "--json").document
+    shown = bare("persona", "show", "ada", "--json").document
     assert shown["settings"]["models"] == ["ollama:llama3.2", "local:starter"] and "Guest is her guest" in shown["prompt"]
-    out = here.folder / "out.png"
-    given = here("persona", "export", "ada", str(out))
+    out = bare.folder / "out.png"
+    given = bare("persona", "export", "ada", str(out))
     assert (given.code, given.out, given.err) == (0, "", f"wrote {out}: a card of V3\n")
     assert out.read_bytes() == card.read_bytes()
-    assert not here.home.exists()
+    assert not bare.home.exists()
 
 
 def test_an_edited_card_says_so(here: Shell) -> None:
