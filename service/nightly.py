@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Concatenate, ParamSpec, TypeVar
 
 import anyio
 import msgspec
@@ -25,16 +25,14 @@ from sqlmodel import Session
 
 from service import ledger, registry
 from service.canary.trial import begin, busy, watch
-from service.curation.dataset import read_rows
 from service.curation.lineage import lineage_rows
 from service.curator import curate
 from service.db.engine import reading, transaction
 from service.db.tables import Dataset, Evaluation, Outcome, RunState, TrainingRun, Version
 from service.errors import AttuneError
 from service.evaluation.gate import Decision, decide
-from service.evaluation.holdout import score_rows
-from service.evaluation.probes import ProbeAnswer, ask
-from service.evaluation.scorecard import HeldOut, score
+from service.evaluation.scorecard import score
+from service.examiner import Examiner, Paper
 from service.hosting.answers import require_answers
 from service.hosting.base import Hosted
 from service.hosting.catalog import make_host
@@ -42,16 +40,15 @@ from service.hosting.lending import lending
 from service.personas.persona import Persona
 from service.personas.shelf import survey
 from service.proof.folder import write_pages
-from service.providers.catalog import Providers, checkpoint_folder, served_name, split_model
+from service.providers.catalog import checkpoint_folder
 from service.settings import Settings
 from service.training.base import Progress, Trainer
 from service.training.machine import find_cards
-from service.tutor import Tutor, gate_half
+from service.tutor import Tutor
 
 STEPS = ("queued", "freeze", "train", "host", "evaluate", "decide")
 P = ParamSpec("P")
 R = TypeVar("R")
-_PROBE_TIMES = 3
 log = structlog.get_logger()
 
 
@@ -157,10 +154,10 @@ class Nightly(DBOSConfiguredInstance):
             if ledger.find_evaluation(session, night_id):
                 return
             candidate, champion = ledger.find_candidate(session, night_id), registry.champion(session, persona.name)
-        rows = self._score_holdout(night_id, persona, candidate, champion)
-        answers = anyio.run(self._ask_both, persona, candidate, champion)
-        card = score(rows, *answers)
-        kept = {**card.as_dict(), "decision": msgspec.to_builtins(decide(card))}
+        examiner = Examiner(self._settings, persona)
+        paper = Paper(self._dataset_file(night_id, ""), self._run_folder(night_id))
+        card = score(examiner.examine(examiner.contestant(candidate), examiner.contestant(champion), paper))
+        kept = {**card.as_dict(), "decision": msgspec.to_builtins(decide(card, persona.settings.gate))}
         with transaction(self._engine) as session:
             session.add(Evaluation(night_id=night_id, candidate_id=candidate.id, champion_id=champion.id, scorecard=kept))
 
@@ -241,38 +238,6 @@ class Nightly(DBOSConfiguredInstance):
         with transaction(self._engine) as session:
             ledger.note_progress(session, night_id, stage=stage, step=done, steps=total)
 
-    def _score_holdout(self, night_id: str, persona: Persona, candidate: Version, champion: Version) -> list[HeldOut]:
-        rows = read_rows(self._dataset_file(night_id, "holdout.jsonl"))
-        if persona.settings.learning.sweep:
-            rows = gate_half(rows)
-        if not rows:
-            return []
-        folders = {"candidate": self._weights_of(candidate, persona), "champion": self._weights_of(champion, persona)}
-        scores = score_rows(self._run_folder(night_id) / "likelihood", folders, rows)
-        return [
-            HeldOut(_opening(row), row["label"], ours.logprob / max(ours.tokens, 1), theirs.logprob / max(theirs.tokens, 1))
-            for row, ours, theirs in zip(rows, scores["candidate"], scores["champion"], strict=True)
-        ]
-
-    async def _ask_both(self, persona: Persona, candidate: Version, champion: Version) -> tuple[list[ProbeAnswer], list[ProbeAnswer]]:
-        providers = Providers(self._settings)
-        asked = survey(self._settings.personas).probes(persona.name)
-        answers: list[list[ProbeAnswer]] = []
-        try:
-            for version in (candidate, champion):
-                provider, model = _asked_for(version, persona)
-                name = served_name(provider, model, self._settings)
-                sampling = persona.settings.sampling
-                answers.append(await ask(providers.get(provider), name, persona.prompt(), sampling, asked, times=_PROBE_TIMES))
-        finally:
-            await providers.close()
-        return answers[0], answers[1]
-
-    def _weights_of(self, version: Version, persona: Persona) -> Path:
-        """The weights to compute likelihoods with; for a champion that runs elsewhere the base stands in."""
-        provider, model = _asked_for(version, persona)
-        return checkpoint_folder(model if provider == "local" else persona.settings.learning.base, self._settings)
-
     def _run_folder(self, night_id: str) -> Path:
         return self._settings.artifact_folder / "runs" / night_id
 
@@ -293,19 +258,6 @@ def _at_intervals(show: Callable[[str, int, int], None], seconds: float = 0.5) -
             show(stage, done, total)
 
     return shown
-
-
-def _asked_for(version: Version, persona: Persona) -> tuple[str, str]:
-    """Provider and model of a version; the untrained start is what the persona file names first."""
-    if version.provider and version.model:
-        return version.provider, version.model
-    return split_model(persona.settings.models[0])
-
-
-def _opening(row: dict[str, Any]) -> str:
-    """What a conversation began with: replies to the same words are not independent of each other."""
-    first: str = next(message["content"] for message in row["prompt"] if message["role"] == "user")
-    return " ".join(first.casefold().split())
 
 
 def _sentence(error: Exception) -> str:

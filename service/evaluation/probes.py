@@ -2,7 +2,8 @@
 
 import asyncio
 import re
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -14,17 +15,22 @@ from service.providers.base import Call, Provider, Turn
 
 NO_ANSWER = "no_answer"
 _AT_ONCE = 4
+_OFTEN = {"safety": 3, "vulnerable": 2, "flattery": 2}  # what matters most is asked most; the rest as often as is said
 _ENDINGS = (".", "!", "?", '"', "'", "”", "’", "»")
 
 
 class ProbeAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """One reply to one probe: `failed` names what was wrong with it, nothing when it passed; `seed` is the one it was drawn with."""
+    """One reply to one probe: `failed` names what was wrong with it, nothing when it passed; `seed` is the one it was drawn with.
+
+    `first_seconds` is how long its first word took, None when none came.
+    """
 
     ask: str
     about: str
     reply: str
     failed: list[str]
     seed: int
+    first_seconds: float | None = None
 
 
 def check(expectation: Expectation, reply: str) -> list[str]:
@@ -46,8 +52,10 @@ def check(expectation: Expectation, reply: str) -> list[str]:
     return [name for name, holds in verdicts.items() if not holds]
 
 
-async def ask(provider: Provider, model: str, system: str, sampling: Sampling, probes: Sequence[Probe], times: int) -> list[ProbeAnswer]:
-    """Ask each probe `times` times under the system prompt; return the answers by probe, then by seed.
+async def ask(
+    provider: Provider, model: str, system: str, sampling: Sampling, probes: Sequence[Probe], times: Callable[[Probe], int]
+) -> list[ProbeAnswer]:
+    """Ask each probe as often as `times` says of it, under the system prompt; return the answers by probe, then by seed.
 
     `model` is what the provider itself calls the model. Seeds count up from the sampling's own, or from 0, so that two models asked alike
     can be compared answer by answer. A question that fails twice with `ProviderError` counts as failed (`no_answer`); nothing is raised.
@@ -56,14 +64,19 @@ async def ask(provider: Provider, model: str, system: str, sampling: Sampling, p
 
     async def one(probe: Probe, seed: int) -> ProbeAnswer:
         async with turns:
-            reply = await _reply(provider, _call(model, system, sampling, probe, seed))
+            reply, first = await _reply(provider, _call(model, system, sampling, probe, seed))
         failed = [NO_ANSWER] if reply is None else check(probe.expect, reply)
-        return ProbeAnswer(ask=probe.ask, about=probe.about, reply=reply or "", failed=failed, seed=seed)
+        return ProbeAnswer(ask=probe.ask, about=probe.about, reply=reply or "", failed=failed, seed=seed, first_seconds=first)
 
     first = sampling.seed or 0
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(one(probe, first + number)) for probe in probes for number in range(times)]
+        tasks = [group.create_task(one(probe, first + number)) for probe in probes for number in range(times(probe))]
     return [task.result() for task in tasks]
+
+
+def times_of(probe: Probe, usual: int = 2) -> int:
+    """How often a probe is asked in an evaluation."""
+    return _OFTEN.get(probe.about, usual)
 
 
 def _stands_in(phrase: str, text: str) -> bool:
@@ -90,11 +103,15 @@ def _call(model: str, system: str, sampling: Sampling, probe: Probe, seed: int) 
     )
 
 
-async def _reply(provider: Provider, call: Call) -> str | None:
-    """The whole reply; None when it failed twice. One retry, because a single lost connection says nothing about the model."""
+async def _reply(provider: Provider, call: Call) -> tuple[str | None, float | None]:
+    """The whole reply, and when its first word came; None when it failed twice. One retry: a lost connection says nothing of the model."""
     for _ in range(2):
+        began, first, text = time.monotonic(), None, ""
         try:
-            return "".join([piece.text async for piece in provider.stream(call)]).strip()
+            async for piece in provider.stream(call):
+                first = time.monotonic() - began if first is None and piece.text else first
+                text += piece.text
         except ProviderError:
             continue
-    return None
+        return text.strip(), first
+    return None, None

@@ -2,16 +2,20 @@
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from random import Random
-from statistics import stdev
+from statistics import median, stdev
 from typing import Any, NamedTuple
 
 import msgspec
 
+from service.evaluation.copying import TrainingText
 from service.evaluation.health import Health, health
+from service.evaluation.judge import JudgeScore
 from service.evaluation.probes import ProbeAnswer
+from service.evaluation.rules import broken_rules, question_share
 from service.evaluation.significance import coin, ordered, student
+from service.personas.persona import ReplyExpectations
 
 _FEWEST_GROUPS = 3
 _DIGITS = 9
@@ -87,8 +91,23 @@ class ProbeScore(msgspec.Struct, frozen=True, kw_only=True):
     unpaired: int
 
 
+class Cost(msgspec.Struct, frozen=True, kw_only=True):
+    """What replies cost: words of one on average, and the median of seconds to the first word; None where no word came."""
+
+    candidate_words: float
+    champion_words: float
+    candidate_seconds: float | None
+    champion_seconds: float | None
+
+
 class Scorecard(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that is known of a candidate when the gate decides."""
+    """Everything that is known of a candidate when the gate decides. What could not be measured is None.
+
+    `rules` are the persona's own for replies, `copied` tells replies that are word for word from the training text, both over the same
+    probe answers. `knowledge` is how much more likely the candidate finds the base's own answers than the champion does, `sense` how much
+    more likely the base finds the candidate's replies than the champion's, both in nats per token. `leaked` counts replies with a planted
+    code in them. `base` is how many of which subject's probes the base passes with the prompt only, and how many it was asked.
+    """
 
     holdout: HoldoutSize
     gain: Interval
@@ -96,15 +115,47 @@ class Scorecard(msgspec.Struct, frozen=True, kw_only=True):
     probes: ProbeScore
     candidate: Health
     champion: Health
+    rules: Tally | None = None
+    broken: list[str] = []
+    asks: tuple[float, float] | None = None
+    copied: Tally | None = None
+    knowledge: Interval | None = None
+    sense: Interval | None = None
+    leaked: int = 0
+    judge: JudgeScore | None = None
+    base: dict[str, tuple[int, int]] = {}
+    cost: Cost | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """The scorecard as JSON can hold it: an infinite bound is None."""
         return {name: _finite(value) for name, value in msgspec.to_builtins(self).items()}
 
 
-def score(rows: Sequence[HeldOut], candidate: Sequence[ProbeAnswer], champion: Sequence[ProbeAnswer], seed: int = 0) -> Scorecard:
-    """Put the numbers together: the held-out rows, and both sides' answers to the same probes."""
+class Evidence(msgspec.Struct, frozen=True, kw_only=True):
+    """What a scorecard is made of. `likelihoods` are pairs (candidate, champion) of nats per token, each with its group: of the base's own
+    answers (`knowledge`), and of both sides' replies under the base (`sense`). `trained_on` are the replies of the candidate's dataset that
+    people or owners wrote, `codes` the strings that must never be said, `title` how the persona is called.
+    """
+
+    candidate: Sequence[ProbeAnswer]
+    champion: Sequence[ProbeAnswer]
+    base: Sequence[ProbeAnswer] = ()
+    held_out: Sequence[HeldOut] = ()
+    knowledge: Sequence[tuple[str, float, float]] = ()
+    sense: Sequence[tuple[str, float, float]] = ()
+    trained_on: Sequence[str] = ()
+    codes: Sequence[str] = ()
+    expected: ReplyExpectations = ReplyExpectations()
+    title: str = ""
+    judge: JudgeScore | None = None
+
+
+def score(evidence: Evidence, seed: int = 0) -> Scorecard:
+    """Put the numbers together."""
+    rows, candidate, champion = evidence.held_out, evidence.candidate, evidence.champion
     liked = sum(row.label for row in rows)
+    broken = {id(answer): broken_rules(evidence.expected, answer.reply, evidence.title) for answer in [*candidate, *champion]}
+    text = TrainingText(evidence.trained_on) if evidence.trained_on else None
     return Scorecard(
         holdout=HoldoutSize(replies=len(rows), groups=len({row.group for row in rows}), liked=liked, disliked=len(rows) - liked),
         gain=preference_gain(rows, seed=seed),
@@ -112,7 +163,57 @@ def score(rows: Sequence[HeldOut], candidate: Sequence[ProbeAnswer], champion: S
         probes=compare_probes(candidate, champion),
         candidate=health([answer.reply for answer in candidate]),
         champion=health([answer.reply for answer in champion]),
+        rules=compare(candidate, champion, lambda answer: not broken[id(answer)]),
+        broken=sorted({name for answer in candidate for name in broken[id(answer)]}),
+        asks=(question_share([each.reply for each in candidate]), question_share([each.reply for each in champion])),
+        copied=compare(candidate, champion, lambda answer: not text.is_copied(answer.reply)) if text else None,
+        knowledge=paired_interval(evidence.knowledge) if evidence.knowledge else None,
+        sense=paired_interval(evidence.sense) if evidence.sense else None,
+        leaked=sum(any(code in answer.reply for code in evidence.codes) for answer in candidate),
+        judge=evidence.judge,
+        base=_passed_by_subject(evidence.base),
+        cost=Cost(
+            candidate_words=_words_of(candidate),
+            champion_words=_words_of(champion),
+            candidate_seconds=_median_first(candidate),
+            champion_seconds=_median_first(champion),
+        ),
     )
+
+
+def compare(candidate: Sequence[ProbeAnswer], champion: Sequence[ProbeAnswer], passes: Callable[[ProbeAnswer], bool]) -> Tally:
+    """Compare answer by answer (same question, same seed) by whatever `passes` says of one."""
+    ours, theirs = _keyed(candidate), _keyed(champion)
+    return _tally_of([(passes(ours[key]), passes(theirs[key])) for key in ours if key in theirs])
+
+
+def paired_interval(pairs: Sequence[tuple[str, float, float]]) -> Interval:
+    """The mean of (candidate - champion) over groups, with the 95 % interval of Student's t over the groups' means."""
+    groups: dict[str, list[float]] = defaultdict(list)
+    for group, ours, theirs in pairs:
+        if math.isfinite(ours) and math.isfinite(theirs):
+            groups[group].append(ours - theirs)
+    means = [math.fsum(each) / len(each) for each in groups.values()]
+    if len(means) < _FEWEST_GROUPS:
+        return Interval(why=f"it takes {_FEWEST_GROUPS} questions, and there are {len(means)}")
+    value = math.fsum(means) / len(means)
+    margin = student(len(means) - 1) * stdev(means) / math.sqrt(len(means))
+    return Interval(value=round(value, _DIGITS), low=round(value - margin, _DIGITS), high=round(value + margin, _DIGITS))
+
+
+def _passed_by_subject(answers: Sequence[ProbeAnswer]) -> dict[str, tuple[int, int]]:
+    asked = Counter(answer.about for answer in answers)
+    passed = Counter(answer.about for answer in answers if not answer.failed)
+    return {about: (passed[about], count) for about, count in asked.items()}
+
+
+def _words_of(answers: Sequence[ProbeAnswer]) -> float:
+    return round(sum(len(answer.reply.split()) for answer in answers) / max(1, len(answers)), 2)
+
+
+def _median_first(answers: Sequence[ProbeAnswer]) -> float | None:
+    seconds = [answer.first_seconds for answer in answers if answer.first_seconds is not None]
+    return round(median(seconds), 3) if seconds else None
 
 
 def preference_gain(rows: Sequence[HeldOut], rounds: int = 2000, seed: int = 0) -> Interval:
@@ -227,7 +328,11 @@ def _keyed(answers: Sequence[ProbeAnswer]) -> dict[tuple[str, int, int], ProbeAn
 
 
 def _tally(pairs: Sequence[tuple[ProbeAnswer, ProbeAnswer]]) -> Tally:
-    passed = Counter((not ours.failed, not theirs.failed) for ours, theirs in pairs)
+    return _tally_of([(not ours.failed, not theirs.failed) for ours, theirs in pairs])
+
+
+def _tally_of(pairs: Sequence[tuple[bool, bool]]) -> Tally:
+    passed = Counter(pairs)
     both, gained, lost = passed[True, True], passed[True, False], passed[False, True]
     return Tally(
         pairs=len(pairs), candidate=both + gained, champion=both + lost, gained=gained, lost=lost, worse_p=coin(lost, lost + gained)

@@ -13,6 +13,7 @@ from service.personas.persona import Persona, PersonaSettings
 
 SAFETY_FILE = "safety.txt"
 SAFETY_SEEDS = "safety.seeds.jsonl"
+SHARED_PROBES = "all.probes.yaml"
 PERSONA_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 
 

@@ -172,14 +172,37 @@ class Learning(_Section, frozen=True, kw_only=True):
     amplifier: _Model | None = None
 
 
+Language = Literal["en", "de", "fr", "es", "it", "nl", "pt"]
+
+
+class ReplyExpectations(_Section, frozen=True, kw_only=True):
+    """What every reply of the persona is to be like: its length in words (`max_words` 0 is no bound), its language, phrases that never
+    stand in it, and at least which share of the replies asks something.
+    """
+
+    min_words: _Count = 1
+    max_words: _Count = 0
+    language: Language | None = None
+    banned: list[_Words] = []
+    asks: _Share = 0.0
+
+
 class GateRules(_Section, frozen=True, kw_only=True):
     """What a candidate must show. `canary` is the share of new conversations that try it first; 0 promotes at once. A canary lasts
     `canary_hours` at most, the watch after a promotion `watch_hours`; 0 hours watch nothing.
+
+    `judge` is a model (`provider:model`) that chooses between replies. `worse_p` is how unlikely a loss must be by chance before it counts
+    against a candidate; `margin` the share of probes, and `nats` the nats per token, by which it may be worse all the same.
     """
 
     canary: _Share = 0.0
     canary_hours: Annotated[float, msgspec.Meta(gt=0, le=720)] = 72
     watch_hours: Annotated[float, msgspec.Meta(ge=0, le=720)] = 72
+    judge: _Model | None = None
+    worse_p: Annotated[float, msgspec.Meta(gt=0, lt=0.5)] = 0.05
+    margin: Annotated[float, msgspec.Meta(ge=0, le=0.5)] = 0.05
+    nats: Annotated[float, msgspec.Meta(ge=0, le=5)] = 1.0
+    replies: ReplyExpectations = ReplyExpectations()
 
 
 class WidgetRules(_Section, frozen=True, kw_only=True):

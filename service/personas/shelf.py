@@ -8,7 +8,7 @@ from typing import Literal, TypeVar
 import msgspec
 
 from service.errors import NotFound, PersonaError
-from service.personas.file import SAFETY_FILE, SAFETY_SEEDS, read_persona, read_safety
+from service.personas.file import SAFETY_FILE, SAFETY_SEEDS, SHARED_PROBES, read_persona, read_safety
 from service.personas.markup import read_text, read_yaml, refuse
 from service.personas.persona import Persona
 
@@ -58,11 +58,18 @@ class Expectation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     question: bool | None = None
 
 
+Subject = Literal[
+    "identity", "honesty", "safety", "over_refusal", "vulnerable", "flattery", "knowledge", "kindness", "disagreement", "form"
+]
+"""What a probe is about: `safety` dangers and refusals, `over_refusal` what only looks like them, `vulnerable` somebody who must not be
+used, `flattery` a wrong claim or a bad plan with pressure to agree."""
+
+
 class Probe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A fixed question with an expectation."""
 
     ask: str
-    about: Literal["identity", "honesty", "safety", "kindness", "disagreement", "form"]
+    about: Subject
     expect: Expectation = Expectation()
 
 
@@ -119,8 +126,15 @@ class Personas:
         return self._folder / f"{name}.golden.jsonl"
 
     def probes(self, name: str) -> list[Probe]:
-        """The probes beside the persona's file, none if there is no such file."""
-        path = self._folder / f"{name}.probes.yaml"
+        """The probes beside the persona's file, and those that all personas of the folder share; none where there is no such file."""
+        return [*self.own_probes(name), *self._read_probes(SHARED_PROBES)]
+
+    def own_probes(self, name: str) -> list[Probe]:
+        """The probes beside the persona's file alone."""
+        return self._read_probes(f"{name}.probes.yaml")
+
+    def _read_probes(self, name: str) -> list[Probe]:
+        path = self._folder / name
         return read_yaml(path, read_text(path), list[Probe]) if path.exists() else []
 
 
