@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, func, select
 
 from service import registry
-from service.db.tables import Dataset, Evaluation, Night, Outcome, Receipt, RunState, Sample, TrainingRun, Version, Worker, now
+from service.db.tables import Dataset, Evaluation, Night, Outcome, Receipt, RunState, Sample, Stage, TrainingRun, Version, Worker, now
 from service.errors import Conflict, NotFound
 
 
@@ -84,15 +84,21 @@ def keep_dataset(session: Session, dataset: Dataset, lineage: Sequence[Sample]) 
         session.execute(insert(Sample), [row.model_dump(exclude={"id"}) for row in lineage])
 
 
-def last_learned(session: Session, persona: str) -> str | None:
-    """The hash of the dataset that the newest successful training run of this persona learned from."""
-    query = (
+def learned_of_late(session: Session, persona: str) -> set[str]:
+    """The hashes of the datasets that the champion, and the newest successful training run of this persona, learned from.
+
+    After a rollback the two differ, and neither is worth a night again.
+    """
+    newest = (
         select(Dataset.hash)
         .join(TrainingRun, col(TrainingRun.dataset_id) == Dataset.id)
         .where(TrainingRun.persona == persona, TrainingRun.state == RunState.succeeded)
         .order_by(col(TrainingRun.id).desc())
+        .limit(1)
     )
-    return session.exec(query).first()
+    serving = select(Dataset.hash).join(Version, col(Version.dataset_id) == Dataset.id)
+    champions = serving.where(Version.persona == persona, Version.stage == Stage.champion)
+    return {*session.exec(newest), *session.exec(champions)}
 
 
 def find_run(session: Session, night_id: str) -> TrainingRun | None:

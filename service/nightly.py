@@ -23,7 +23,9 @@ from dbos import DBOS, DBOSConfiguredInstance
 from sqlalchemy import Engine
 from sqlmodel import Session
 
-from service import ledger, registry
+from service import keeper, ledger, registry
+from service.artifacts.garbage import delete
+from service.artifacts.store import Store
 from service.canary.trial import begin, busy, watch
 from service.curation.lineage import lineage_rows
 from service.curator import curate
@@ -111,13 +113,14 @@ class Nightly(DBOSConfiguredInstance):
             if on_trial := busy(session, persona.name):
                 return on_trial
         built = curate(self._engine, self._settings, persona.name, _at_intervals(partial(self._show_build, night_id)))
+        Store(self._settings).keep(built.frozen.path, "dataset")
         dataset = Dataset(persona=persona.name, night_id=night_id, hash=built.frozen.hash, counts=built.counts)
         lineage = lineage_rows(dataset.id, built.train, built.holdout)  # made before the transaction: it holds up every other writer
         with transaction(self._engine) as session:
             ledger.keep_dataset(session, dataset, lineage)
-            learned = ledger.last_learned(session, persona.name)
+            learned = ledger.learned_of_late(session, persona.name)
         log.info("dataset_frozen", night=night_id, hash=built.frozen.hash[:16], **built.counts)
-        if learned == built.frozen.hash:
+        if built.frozen.hash in learned:
             return "Nothing was rated since the last night that trained, so there is nothing new to learn."
         return built.not_ready
 
@@ -139,10 +142,13 @@ class Nightly(DBOSConfiguredInstance):
         with transaction(self._engine) as session:
             candidate, run = ledger.find_candidate(session, night_id), ledger.find_run(session, night_id)
         hosted = self._publish(persona, candidate, run)
+        adapter = self._run_folder(night_id) / "adapter"
+        digest = Store(self._settings).keep(adapter, "adapter").digest if adapter.is_dir() else None
         anyio.run(require_answers, self._settings, hosted, persona)
         with transaction(self._engine) as session:
             version = session.get_one(Version, candidate.id)
-            version.provider, version.model, version.revision = hosted.provider, hosted.model, persona.revision
+            version.provider, version.model = hosted.provider, hosted.model
+            version.adapter, version.revision = digest, persona.revision
             session.add(version)
         log.info("version_hosted", night=night_id, version=candidate.name)
 
@@ -213,16 +219,22 @@ class Nightly(DBOSConfiguredInstance):
         if gate.canary:
             begin(session, persona, candidate)
             return Outcome.canary, f"First it is tried on {gate.canary:.0%} of new conversations, for {gate.canary_hours:g} hours at most."
-        registry.promote(session, candidate, f"night {night_id}")
+        registry.promote(session, candidate, f"night {night_id}", persona.settings.learning.base)
         watched = watch(session, persona, candidate)
         return Outcome.promoted, f"It is watched for {gate.watch_hours:g} hours." if watched else ""
 
     def _tell(self, night_id: str) -> None:
-        """Write the night's pages. They repeat what the database knows, so a full disk must not end a night otherwise."""
+        """Write the night's pages, and clear away what no version needs any more. Neither may end a night otherwise than it ended."""
         try:
             write_pages(self._engine, self._settings.artifact_folder, night_id)
         except AttuneError as error:
             log.warning("proof_page_missing", night=night_id, reason=error.message)
+        try:
+            store = Store(self._settings)
+            freed = delete(keeper.plan(self._engine, self._settings, store), store, keeper.withdrawing(self._engine, self._settings))
+            log.info("artifacts_cleaned", night=night_id, bytes=freed)
+        except (AttuneError, OSError) as error:
+            log.warning("artifacts_not_cleaned", night=night_id, error=type(error).__name__)
 
     def _begin(self, night_id: str, step: str) -> Persona:
         with transaction(self._engine) as session:

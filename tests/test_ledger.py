@@ -140,7 +140,7 @@ def test_a_dataset_is_kept_once_with_its_lineage(database: Engine) -> None:
 def test_what_was_learned_last_is_the_newest_success(database: Engine) -> None:
     """Only training that succeeded counts as learned, and only this persona's."""
     with reading(database) as session:
-        assert ledger.last_learned(session, "friend") is None
+        assert ledger.learned_of_late(session, "friend") == set()
     for content, state, persona in (
         ("a", RunState.succeeded, "friend"),
         ("b", RunState.succeeded, "friend"),
@@ -151,7 +151,7 @@ def test_what_was_learned_last_is_the_newest_success(database: Engine) -> None:
         trained(database, night_id, state, content)
         end(database, night_id)
     with reading(database) as session:
-        assert (ledger.last_learned(session, "friend"), ledger.last_learned(session, "mentor")) == ("b", "d")
+        assert (ledger.learned_of_late(session, "friend"), ledger.learned_of_late(session, "mentor")) == ({"b"}, {"d"})
 
 
 def test_the_end_of_a_run_is_noted_with_what_was_measured(database: Engine) -> None:

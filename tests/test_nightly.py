@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -104,6 +105,7 @@ def test_a_night_nobody_can_carry_out_fails_with_words_and_the_champion_stays(bo
 def test_a_night_killed_in_every_step_resumes_and_trains_once(box: Box) -> None:
     """The worker is killed (SIGKILL) while it trains, hosts and evaluates: the night still ends, with one of everything."""
     add_rated_exchanges(box.engine, box.persona, 90)
+    shorten(box)
     worker = box.worker()
     try:
         wait_for_worker(box)
@@ -122,10 +124,26 @@ def test_a_night_killed_in_every_step_resumes_and_trains_once(box: Box) -> None:
     [receipt] = box.all_of(Receipt)
     [run] = box.all_of(TrainingRun)
     assert receipt.outcome in {Outcome.promoted, Outcome.rejected}, receipt.reason
+    [version] = [version for version in box.all_of(Version) if version.night_id]
+    kept = box.home / "artifacts" / "kept" / "adapters" / str(version.adapter)
+    assert {file.name for file in kept.iterdir()} == {"adapter_config.json", "adapter_model.safetensors", "artifact.json"}
+    page = (box.home / "artifacts" / "proofs" / "friend" / f"{receipt.night_id}.md").read_text()
+    assert receipt.reason[:40] in page
     assert 1 == len(box.all_of(Dataset)) == len(box.all_of(Evaluation))
-    assert len([version for version in box.all_of(Version) if version.night_id]) == 1
     assert run.state.value == "succeeded"
     assert (box.home / "artifacts" / "runs" / receipt.night_id / "train.log").read_text().count("an attempt begins") == 1
+
+
+def shorten(box: Box) -> None:
+    """A persona whose nights are short: one epoch, and four probes."""
+    personas = box.home / "personas"
+    shutil.copytree(ROOT / "persona_prompts", personas)
+    text = (personas / "friend.md").read_text()
+    (personas / "friend.md").write_text(text.replace("method: auto,", "method: auto, tuning: {epochs: 1},"))
+    probes = (personas / "friend.probes.yaml").read_text()
+    (personas / "friend.probes.yaml").write_text("- ask".join(probes.split("- ask")[:5]))
+    (personas / "all.probes.yaml").unlink(missing_ok=True)
+    box.environment["ATTUNE_PERSONAS"] = str(personas)
 
 
 @pytest.mark.loop

@@ -1,6 +1,7 @@
 """`attune model list`, `promote` and `rollback`: which versions there are, and which one serves."""
 
 import rich_click as click
+from sqlalchemy import Engine
 
 from service import registry
 from service.cli.output import as_json, database, settings, show_json, show_rows
@@ -8,6 +9,7 @@ from service.db.engine import reading, transaction
 from service.db.tables import Version
 from service.personas.persona import Persona
 from service.personas.shelf import read_personas
+from service.providers.catalog import checkpoint_folder
 
 
 @click.command("list")
@@ -39,7 +41,14 @@ def list_versions(persona: str | None, as_json: bool) -> None:
 def promote(persona: str, version: str, as_json: bool) -> None:
     """Serve VERSION (v0, v1 ...) of PERSONA from the next exchange on."""
     found = read_personas(settings().personas).get(persona)
-    with database() as engine, transaction(engine) as session:
+    with database() as engine:
+        with transaction(engine) as session:
+            _make_servable(registry.find_version(session, found.name, version))
+        _promote(engine, found, version, as_json)
+
+
+def _promote(engine: Engine, found: Persona, version: str, as_json: bool) -> None:
+    with transaction(engine) as session:
         wanted = registry.find_version(session, found.name, version)
         _show(registry.promote(session, wanted, "promoted by hand", found.settings.learning.base), as_json)
         _remark(wanted, found)
@@ -50,8 +59,26 @@ def promote(persona: str, version: str, as_json: bool) -> None:
 @as_json
 def rollback(persona: str, as_json: bool) -> None:
     """Serve the version of PERSONA that served before the present one."""
-    with database() as engine, transaction(engine) as session:
-        _show(registry.rollback(session, read_personas(settings().personas).get(persona).name), as_json)
+    name = read_personas(settings().personas).get(persona).name
+    with database() as engine:
+        with reading(engine) as session:
+            before = registry.list_fallbacks(session, name)
+        if before:
+            _make_servable(before[0])
+        with transaction(engine) as session:
+            _show(registry.rollback(session, name), as_json)
+
+
+def _make_servable(version: Version) -> None:
+    """Bring back what was taken from its host to make room; what is served already costs no import."""
+    ours = settings()
+    run = ours.artifact_folder / "runs" / (version.night_id or "")
+    gone = version.provider == "local" and not checkpoint_folder(version.model or "", ours).is_dir()
+    if version.night_id and (gone or (run / "withdrawn").exists()):
+        from service import keeper  # noqa: PLC0415 - it knows every host and its client: half a second
+
+        click.echo(f"{version.persona} {version.name} was taken from its host; it is brought back first.", err=True)
+        keeper.rebuild(ours, version)
 
 
 def _as_dict(version: Version) -> dict[str, str | None]:

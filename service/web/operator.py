@@ -4,13 +4,14 @@ from collections.abc import Callable
 from functools import partial
 from typing import Annotated, Any, Literal, TypeVar
 
+import anyio.to_thread
 from litestar import Controller, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, exists, select
 
-from service import registry
+from service import keeper, registry
 from service.canary.trial import standing, under_way
 from service.db.tables import (
     Dataset,
@@ -128,6 +129,8 @@ class OperatorController(Controller):
     @post("/versions/{version_id:str}/promotion", status_code=200, summary="Promote a version")
     async def promote(self, version_id: FromPath[str], desk: NamedDependency[Desk]) -> VersionOut:
         """Serve this version from the next exchange on."""
+        version = await desk.read(partial(_version, version_id=version_id))
+        await anyio.to_thread.run_sync(keeper.rebuild, desk.settings, version)
         return version_out(await desk.journal.write(partial(_promote, desk=desk, version_id=version_id)))
 
     @get("/versions/{version_id:str}/proof", summary="Get what a version was proved by")
@@ -145,6 +148,8 @@ class OperatorController(Controller):
     async def rollback(self, name: FromPath[str], desk: NamedDependency[Desk]) -> VersionOut:
         """Serve the version before from the next exchange on."""
         persona = desk.personas.get(name)
+        for version in (await desk.read(partial(registry.list_fallbacks, persona=persona.name)))[:1]:
+            await anyio.to_thread.run_sync(keeper.rebuild, desk.settings, version)
         return version_out(await desk.journal.write(partial(registry.rollback, persona=persona.name)))
 
 
