@@ -57,9 +57,8 @@ class Tutor:
             with transaction(self._engine) as session:
                 ledger.end_run(session, run.night_id, state, error=error.message)
             raise
-        told = msgspec.to_builtins(trained)
         kept = ("steps", "rows", "loss_first", "loss_last", "tokens", "dollars", "notes", "model")
-        measured = {name: told[name] for name in kept if told[name]}
+        measured = {name: value for name in kept if (value := getattr(trained, name))}
         with transaction(self._engine) as session:
             ledger.end_run(session, run.night_id, RunState.succeeded, measured={**measured, "training_seconds": trained.seconds})
         return trained
