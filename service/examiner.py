@@ -123,8 +123,10 @@ class Examiner:
             for answer in answers[side][:_CONTEXT]
             if answer.reply and base is not None and base.weights is not None
         ]
-        every = [*({"prompt": row["prompt"], "completion": row["completion"]} for row in rows), *anchors]
-        every += [_row(candidate.prompt, answer) for answer, _ in said]
+        ours, theirs = _asked_under(rows, candidate.prompt), _asked_under(rows, champion.prompt)
+        if candidate.prompt == champion.prompt:  # each row as it was said, and once
+            ours, theirs = [_bare(row) for row in rows], []
+        every = [*ours, *anchors, *(_row(candidate.prompt, answer) for answer, _ in said), *theirs]
         if not every:
             return _Likelihoods([], [], [])
         folders = {"candidate": candidate.weights, "champion": champion.weights}
@@ -133,16 +135,18 @@ class Examiner:
         scores = score_rows(paper.work / "likelihood", _distinct(folders), every)
         by_name = {name: scores[_name_of(folder, folders)] for name, folder in folders.items()}
         start, end = len(rows), len(rows) + len(anchors)
+        last = end + len(said)
+        before = by_name["champion"][last:] if theirs else by_name["champion"][:start]
         return _Likelihoods(
             [
-                HeldOut(_opening(row), row["label"], _mean(ours), _mean(theirs))
-                for row, ours, theirs in zip(rows, by_name["candidate"][:start], by_name["champion"][:start], strict=True)
+                HeldOut(_opening(row), row["label"], _mean(now), _mean(then))
+                for row, now, then in zip(rows, by_name["candidate"][:start], before, strict=True)
             ],
             [
-                (row["prompt"][-1]["content"], _mean(ours), _mean(theirs))
-                for row, ours, theirs in zip(anchors, by_name["candidate"][start:end], by_name["champion"][start:end], strict=True)
+                (row["prompt"][-1]["content"], _mean(now), _mean(then))
+                for row, now, then in zip(anchors, by_name["candidate"][start:end], by_name["champion"][start:end], strict=True)
             ],
-            _sense(said, by_name["base"][end:]) if said else [],
+            _sense(said, by_name["base"][end:last]) if said else [],
         )
 
     async def _judge(
@@ -197,6 +201,17 @@ class _Likelihoods(NamedTuple):
 def _row(prompt: str, answer: ProbeAnswer) -> dict[str, Any]:
     messages = [{"role": "system", "content": prompt}, {"role": "user", "content": answer.ask}]
     return {"prompt": messages, "completion": [{"role": "assistant", "content": answer.reply}]}
+
+
+def _bare(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {"prompt": row["prompt"], "completion": row["completion"]}
+
+
+def _asked_under(rows: Sequence[Mapping[str, Any]], prompt: str) -> list[dict[str, Any]]:
+    """The rows as they would have been said under this system prompt: how two texts of a persona are compared."""
+    system = {"role": "system", "content": prompt}
+    spoken = [[message for message in row["prompt"] if message["role"] != "system"] for row in rows]
+    return [{"prompt": [system, *said], "completion": row["completion"]} for said, row in zip(spoken, rows, strict=True)]
 
 
 def _sense(said: Sequence[tuple[ProbeAnswer, str]], scores: Sequence[RowScore]) -> list[tuple[str, float, float]]:

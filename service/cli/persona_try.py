@@ -17,6 +17,7 @@ from service.cli.bench_output import show_csv, show_document, show_side_by_side
 from service.cli.engine_address import with_engine
 from service.cli.output import as_json, settings
 from service.cli.persona_bench import Column, ask_all, columns_of
+from service.cli.persona_gate import gate_variant
 from service.cli.persona_talks import Talk, talks_of_file, talks_of_probes
 from service.errors import Invalid
 from service.personas.file import read_persona
@@ -41,18 +42,27 @@ def _names(_context: click.Context, _parameter: click.Parameter, value: str) -> 
 @click.option("--variants", default="", callback=_names, help="Other texts for the same persona: files, with front matter or without.")
 @click.option("--samples", default=1, show_default=True, type=click.IntRange(1, 100), help="How often each is asked, with other seeds.")
 @as_json
+@click.option("--gate", is_flag=True, help="Ask the gate whether the one text in --variants may replace the present one.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print one line of CSV per reply.")
-def try_persona(name: str, models: list[str], prompts: Path | None, variants: list[str], samples: int, as_json: bool, as_csv: bool) -> None:
+def try_persona(
+    name: str, models: list[str], prompts: Path | None, variants: list[str], samples: int, as_json: bool, as_csv: bool, gate: bool
+) -> None:
     """Put the same messages to the persona NAME on several models, and under several texts, side by side.
 
     PROMPTS is one message per line, or a list of conversations in .yaml or .jsonl. Ctrl-C keeps what is there. The exit code is 5 when no
-    model answered.
+    model answered. With --gate the champion speaks under both texts, and the gate that judges versions says whether the new one may take
+    over; 6 when it may not.
     """
     if as_json and as_csv:
         raise Invalid("Choose --json or --csv.")
     ours = with_engine(settings())
     personas = survey(ours.personas)
     persona = personas.require(name)
+    if gate:
+        if len(variants) != 1:
+            raise Invalid("The gate compares one text with the present one. Name it: --gate --variants other.md")
+        gate_variant(ours, persona, _variant(persona, Path(variants[0])), as_json)
+        return
     columns = columns_of([persona, *(_variant(persona, Path(file)) for file in variants)], models or persona.settings.models)
     for column in columns:
         split_model(column.model)
