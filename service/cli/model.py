@@ -8,6 +8,7 @@ _COMMANDS = {
     "list": "service.cli.model_versions:list_versions",
     "show": "service.cli.model_show:show",
     "lineage": "service.cli.model_show:lineage",
+    "fetch": "service.cli.model_fetch:fetch",
     "promote": "service.cli.model_versions:promote",
     "rollback": "service.cli.model_versions:rollback",
     "canary": "service.cli.model_canary:canary",

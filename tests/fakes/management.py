@@ -16,17 +16,21 @@ class Asked(NamedTuple):
 
 
 class Reply(NamedTuple):
-    """What the server answers: JSON, lines of JSON (a list in `lines`), or plain text."""
+    """What the server answers: JSON, lines of JSON (a list in `lines`), bytes, or plain text."""
 
     status: int = 200
     document: Any = None
     lines: list[dict[str, Any]] | None = None
     text: str = ""
+    content: bytes | None = None
+    headers: dict[str, str] = {}
 
     def encode(self) -> tuple[str, bytes]:
         """The kind of the content, and the content."""
         if self.lines is not None:
             return "application/x-ndjson", b"".join(json.dumps(line).encode() + b"\n" for line in self.lines)
+        if self.content is not None:
+            return "application/octet-stream", self.content
         if self.document is not None:
             return "application/json", json.dumps(self.document).encode()
         return "text/plain", self.text.encode()
@@ -62,7 +66,9 @@ class ManagementServer:
                 kind, content = reply.encode()
                 self.send_response(reply.status)
                 self.send_header("content-type", kind)
-                self.send_header("content-length", str(0 if self.command == "HEAD" else len(content)))
+                self.send_header("content-length", str(len(content)))
+                for name, value in reply.headers.items():
+                    self.send_header(name, value)
                 self.end_headers()
                 if self.command != "HEAD":
                     self.wfile.write(content)
