@@ -12,7 +12,14 @@ from service.hosting.engine import PROVIDER
 from service.providers.lent import Lent
 from service.settings import Settings
 
+_ROOM = 0.9  # of what is free: the host goes on answering, and its own needs grow with what it is asked
+
 log = structlog.get_logger()
+
+
+def needs_release(needed: int | None, free: int) -> bool:
+    """Whether a training that needs so many bytes cannot run beside the host, with so many free; None where nobody can say."""
+    return needed is None or needed > free * _ROOM
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from service.hosting.base import Host, Hosted
 from service.personas.shelf import Message
 
 _LOAD_SECONDS = 300
+_LOOK_SECONDS = 20
 _SLEEP_LEVEL = 1  # the weights move to the processor's memory, so that waking takes seconds
 _START = "Start the server with --enable-lora and VLLM_ALLOW_RUNTIME_LORA_UPDATING=True"
 
@@ -69,16 +70,20 @@ class VllmHost(Host):
         return str(text.json()["prompt"]) if text.is_success else None
 
     def release(self) -> str | None:
-        """See `Host.release`: the server sleeps."""
-        return self._administrate(f"/sleep?level={_SLEEP_LEVEL}", "fall asleep")
+        """See `Host.release`: the server sleeps. Whoever asks a sleeping vLLM for words may bring it down (vLLM issue 15483)."""
+        return self._administrate(f"/sleep?level={_SLEEP_LEVEL}", "fall asleep", asleep=True)
 
     def take_back(self) -> str | None:
         """See `Host.take_back`: the server wakes up."""
-        return self._administrate("/wake_up", "wake up")
+        return self._administrate("/wake_up", "wake up", asleep=False)
 
-    def _administrate(self, path: str, what: str) -> str | None:
+    def _administrate(self, path: str, what: str, *, asleep: bool) -> str | None:
+        """Tell the server, unless it is so already: it is not safe to wake one that is awake."""
         try:
-            response = self._post(path, None)
+            state = self._send("GET", "/is_sleeping", None, _LOOK_SECONDS)
+            if state.is_success and state.json()["is_sleeping"] == asleep:
+                return None
+            response = self._post(path, None) if state.is_success else state
         except HostingError as error:
             return None if isinstance(error.__cause__, httpx.ConnectError) else error.message
         if response.is_success:
@@ -87,7 +92,7 @@ class VllmHost(Host):
 
     def _models(self) -> list[dict[str, Any]]:
         try:
-            response = httpx.get(f"{self._url}/v1/models", headers=self._headers, timeout=_LOAD_SECONDS)
+            response = httpx.get(f"{self._url}/v1/models", headers=self._headers, timeout=_LOOK_SECONDS)
             response.raise_for_status()
             models: list[dict[str, Any]] = response.json()["data"]
         except (httpx.HTTPError, ValueError, KeyError) as error:
@@ -95,8 +100,11 @@ class VllmHost(Host):
         return models
 
     def _post(self, path: str, body: dict[str, Any] | None) -> httpx.Response:
+        return self._send("POST", path, body, _LOAD_SECONDS)
+
+    def _send(self, method: str, path: str, body: dict[str, Any] | None, seconds: float) -> httpx.Response:
         try:
-            return httpx.post(f"{self._url}{path}", json=body, headers=self._headers, timeout=_LOAD_SECONDS)
+            return httpx.request(method, f"{self._url}{path}", json=body, headers=self._headers, timeout=seconds)
         except httpx.HTTPError as error:
             raise HostingError(f"The vLLM server at {self._url} cannot be reached ({type(error).__name__}).") from error
 

@@ -46,7 +46,12 @@ class Providers:
                 raise ProviderError(f"There is no provider '{name}'. Name it in {self._settings.providers}.", code="provider_unknown")
             retries = RETRIES if table.retries is None else table.retries
             self._built[name] = SteadyProvider(
-                self._build(name, table), name, retries=retries, clock=self._clock, is_lent=partial(self._lent.__contains__, name)
+                self._build(name, table),
+                name,
+                retries=retries,
+                clock=self._clock,
+                is_lent=partial(self._lent.__contains__, name),
+                sleeps=BUILT_IN.get(name, table.kind) == "vllm",  # asked while it sleeps, vLLM may crash
             )
         return self._built[name]
 

@@ -23,10 +23,10 @@ class Lent:
         """Who has lent now."""
         try:
             changed = self._file.stat().st_mtime_ns
+            if changed != self._read_at:
+                self._names, self._read_at = frozenset(self._file.read_text("utf-8").split()), changed
         except FileNotFoundError:
             return frozenset()
-        if changed != self._read_at:
-            self._names, self._read_at = frozenset(self._file.read_text("utf-8").split()), changed
         return self._names
 
     def lend(self, name: str) -> None:

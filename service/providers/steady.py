@@ -26,7 +26,7 @@ log = structlog.get_logger()
 
 class SteadyProvider(Provider):
     """Another provider, with retries and circuit breakers. `clock` and `pause` are the time it lives in; `is_lent` says whether its memory
-    is needed elsewhere just now."""
+    is needed elsewhere just now; one that `sleeps` then cannot be asked at all."""
 
     def __init__(
         self,
@@ -37,6 +37,7 @@ class SteadyProvider(Provider):
         clock: Callable[[], float] = time.monotonic,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
         is_lent: Callable[[], bool] = lambda: False,
+        sleeps: bool = False,
     ) -> None:
         self._provider = provider
         self._name = name
@@ -44,14 +45,18 @@ class SteadyProvider(Provider):
         self._clock = clock
         self._pause = pause
         self._is_lent = is_lent
+        self._sleeps = sleeps
         self._breakers: dict[str, Breaker] = {}
 
     async def close(self) -> None:
         await self._provider.close()
 
     async def stream(self, call: Call) -> AsyncGenerator[Piece, None]:
-        """Yield the reply of the first attempt that has one. Raise `Resting` when the model is left alone, unless the call insists."""
-        if not call.insist and self._is_lent():
+        """Yield the reply of the first attempt that has one.
+
+        Raise `Resting` when the model is left alone: unless the call insists, or, of one that sleeps, in any case.
+        """
+        if (self._sleeps or not call.insist) and self._is_lent():
             raise Resting(f"The provider {self._name} lends its memory to a training for a while.", self._clock())
         breaker = self._breakers.setdefault(call.model, Breaker(self._clock))
         admitted = breaker.admit()

@@ -8,7 +8,10 @@ from tests.fakes.management import ManagementServer, Reply, render
 
 
 class VllmServer(ManagementServer):
-    """Serves one base under `root`; `updating` and `dev` are what it was started with, `most_rank` is its --max-lora-rank."""
+    """Serves one base under `root`; `updating` and `dev` are what it was started with, `most_rank` is its --max-lora-rank.
+
+    `seen` says where a path that it sees lies here; all others lie where it sees them.
+    """
 
     def __init__(self, root: str, template: str = "") -> None:
         super().__init__()
@@ -19,6 +22,7 @@ class VllmServer(ManagementServer):
         self.updating = True
         self.dev = True
         self.most_rank = 16
+        self.seen: dict[str, Path] = {}
 
     def answer(self, method: str, path: str, body: bytes) -> Reply:
         asked = json.loads(body) if body else {}
@@ -35,6 +39,8 @@ class VllmServer(ManagementServer):
                 return Reply(document={"count": 1, "max_model_len": 512, "tokens": [ord(letter) for letter in self._rendered(asked)]})
             case "POST", "/detokenize":
                 return Reply(document={"prompt": "".join(map(chr, asked["tokens"]))})
+            case "GET", "/is_sleeping" if self.dev:
+                return Reply(document={"is_sleeping": self.asleep})
             case "POST", "/sleep" | "/wake_up" if self.dev:
                 self.asleep = path.startswith("/sleep")
                 return Reply(200)
@@ -47,7 +53,7 @@ class VllmServer(ManagementServer):
         name, path = asked["lora_name"], asked["lora_path"]
         if name in self.adapters:
             return _error(400, f"The lora adapter '{name}' has already been loaded.", "InvalidUserInput")
-        settings = Path(path) / "adapter_config.json"
+        settings = self.seen.get(path, Path(path)) / "adapter_config.json"
         if not settings.exists():
             return _error(404, f"Loading lora {name} failed: No adapter found for {path}", "NotFoundError")
         if (rank := json.loads(settings.read_bytes())["r"]) > self.most_rank:

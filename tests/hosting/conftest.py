@@ -57,6 +57,16 @@ def adapter(tmp_path_factory: pytest.TempPathFactory) -> MadeAdapter:
 
 
 @pytest.fixture(scope="session")
+def adapter_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a server that only looks at an adapter's settings reads, as PEFT writes them: made in no time."""
+    folder = tmp_path_factory.mktemp("written") / "adapter"
+    folder.mkdir()
+    settings = {"peft_type": "LORA", "base_model_name_or_path": str(STARTER), "r": 8, "lora_alpha": 16, "task_type": "CAUSAL_LM"}
+    (folder / "adapter_config.json").write_text(json.dumps(settings))
+    return folder
+
+
+@pytest.fixture(scope="session")
 def engine_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """An engine that has just been started: it may need some seconds yet before it answers."""
     with socket.create_server(("127.0.0.1", 0)) as free:

@@ -1,5 +1,6 @@
 """The embedded engine: versions made servable, and answering."""
 
+import json
 import socket
 import threading
 import time
@@ -37,6 +38,18 @@ def test_a_version_has_what_the_base_has(published, artifacts):
     assert base == {file.name: file.read_bytes() for file in folder.iterdir() if file.suffix != ".safetensors"}
     assert (folder / "model.safetensors").stat().st_size == (STARTER / "model.safetensors").stat().st_size
     assert [entry.name for entry in (artifacts / "versions").iterdir()] == ["friend-v1"]
+
+
+def test_a_withdrawn_version_is_gone_and_the_starter_stays(tmp_path):
+    """Its folder goes, whole; twice is fine, and what is no version of ours is never deleted."""
+    host = EngineHost("http://127.0.0.1:1", tmp_path)
+    host.folder_of("friend-v1").mkdir(parents=True)
+    for _ in range(2):
+        host.withdraw(Hosted("local", "friend-v1"))
+    assert list((tmp_path / "versions").iterdir()) == []
+    for name in ("starter", "../data"):
+        with pytest.raises(HostingError, match="is no version of this engine"):
+            host.withdraw(Hosted("local", name))
 
 
 def test_a_published_version_is_left_as_it_is(published, adapter, artifacts):
@@ -96,6 +109,23 @@ def test_temperature_and_seed_are_honoured(engine_url, artifacts):
     assert len(answers(temperature=0)) == 1
     assert len(answers(seed=7)) == 1
     assert len(answers(temperature=1.5)) > 1
+
+
+def test_the_engine_lets_go_of_its_models_and_loads_them_again(engine_url, artifacts):
+    """After a release none is loaded, as the engine itself says; the next message finds it answering. One that is away holds nothing."""
+    warm_up_starter(engine_url, artifacts, 120, threading.Event())
+    host = EngineHost(engine_url, artifacts)
+
+    def was_loaded() -> bool:
+        events = httpx.post(f"{engine_url}/load_model", json={"model": str(STARTER)}, timeout=60).text.splitlines()
+        return bool(json.loads([event for event in events if event][-1].removeprefix("data: "))["cached"])
+
+    assert was_loaded()
+    assert (host.release(), host.release()) == (None, None)
+    assert not was_loaded()
+    assert host.take_back() is None
+    host.warm_up(Hosted("local", "starter"))
+    assert EngineHost(f"http://127.0.0.1:{_free_port()}", artifacts).release() is None
 
 
 def test_an_unknown_version_is_no_version(engine_url, artifacts):

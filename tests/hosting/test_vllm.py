@@ -1,6 +1,5 @@
 """vLLM as a host: adapters by name, on the base they belong to, and a server that sleeps while something else trains."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,29 +27,29 @@ def host(server: VllmServer, tmp_path: Path) -> VllmHost:
     return VllmHost(f"{server.url}/v1", "secret", provider="card", artifacts=tmp_path)
 
 
-def test_an_adapter_is_loaded_under_its_name_once(server, host, adapter):
+def test_an_adapter_is_loaded_under_its_name_once(server, host, adapter_folder):
     """Name and path are all it is told; published again it is not loaded again, and after a restart of the server it is."""
-    assert host.publish("friend-v1", STARTER, adapter.folder) == V1
-    host.publish("friend-v1", STARTER, adapter.folder)
-    loads = [("/v1/load_lora_adapter", {"lora_name": "friend-v1", "lora_path": str(adapter.folder)})]
+    assert host.publish("friend-v1", STARTER, adapter_folder) == V1
+    host.publish("friend-v1", STARTER, adapter_folder)
+    loads = [("/v1/load_lora_adapter", {"lora_name": "friend-v1", "lora_path": str(adapter_folder)})]
     assert server.told("/v1/load_lora_adapter") == loads
 
     server.adapters.clear()
-    host.publish("friend-v1", STARTER, adapter.folder)
+    host.publish("friend-v1", STARTER, adapter_folder)
     assert server.told("/v1/load_lora_adapter") == loads * 2
 
 
-def test_a_path_is_told_as_the_server_sees_it(server, adapter):
+def test_a_path_is_told_as_the_server_sees_it(server, adapter_folder):
     """In a container the artifacts lie elsewhere."""
-    (server_sees := Path(adapter.folder.parent))
+    server_sees = adapter_folder.parent
     host = VllmHost(server.url, "", provider="card", artifacts=server_sees, seen_as="/mnt/attune/")
     with pytest.raises(HostingError, match="No adapter found for /mnt/attune/adapter"):
-        host.publish("friend-v1", STARTER, adapter.folder)
+        host.publish("friend-v1", STARTER, adapter_folder)
 
 
-def test_a_version_answers_and_goes(server, host, adapter):
+def test_a_version_answers_and_goes(server, host, adapter_folder):
     """It answers by its name; unloaded it is gone, and unloading twice is fine."""
-    host.publish("friend-v1", STARTER, adapter.folder)
+    host.publish("friend-v1", STARTER, adapter_folder)
     host.warm_up(V1)
     assert server.told("/v1/chat/completions")[0][1]["model"] == "friend-v1"
     host.withdraw(V1)
@@ -61,34 +60,34 @@ def test_a_version_answers_and_goes(server, host, adapter):
 
 
 def test_the_server_sleeps_and_wakes(server, host):
-    """By the calls of its sleep mode; a server that cannot says how it could, and one that is away holds nothing."""
-    assert host.release() is None
+    """By the calls of its sleep mode, each once; a server that cannot says how it could, and one that is away holds nothing."""
+    assert (host.release(), host.release()) == (None, None)
     assert server.asleep
-    assert host.take_back() is None
+    assert (host.take_back(), host.take_back()) == (None, None)
     assert not server.asleep
-    assert [(asked.method, asked.path) for asked in server.asked] == [("POST", "/sleep?level=1"), ("POST", "/wake_up")]
+    told = [(asked.method, asked.path) for asked in server.asked if asked.method == "POST"]
+    assert told == [("POST", "/sleep?level=1"), ("POST", "/wake_up")]
     server.dev = False
     assert "VLLM_SERVER_DEV_MODE=1" in str(host.release())
     assert VllmHost("http://127.0.0.1:1", "", provider="card", artifacts=Path()).release() is None
 
 
-def test_what_cannot_be_loaded_is_refused_in_words(server, host, adapter, tmp_path):
+def test_what_cannot_be_loaded_is_refused_in_words(server, host, adapter_folder, tmp_path):
     """Another base, another adapter, a rank too high, updating switched off, no server: each with the way out."""
     other = tmp_path / "other"
     with pytest.raises(HostingError, match=r"serves .*weights, and the adapter belongs to other\. Start the server with that base"):
-        host.publish("friend-v1", other, adapter.folder)
+        host.publish("friend-v1", other, adapter_folder)
     server.root = "org/other"
     with pytest.raises(HostingError, match=r"was trained on weights, and not on other"):
-        host.publish("friend-v1", other, adapter.folder)
+        host.publish("friend-v1", other, adapter_folder)
     server.root = str(STARTER)
     server.most_rank = 4
     with pytest.raises(HostingError, match=r"LoRA rank 8 is greater than max_lora_rank 4\. Raise --max-lora-rank"):
-        host.publish("friend-v1", STARTER, adapter.folder)
+        host.publish("friend-v1", STARTER, adapter_folder)
     with pytest.raises(HostingError, match="There is no adapter in"):
         host.publish("friend-v1", STARTER, tmp_path)
     server.updating = False
     with pytest.raises(HostingError, match="VLLM_ALLOW_RUNTIME_LORA_UPDATING=True"):
-        host.publish("friend-v1", STARTER, adapter.folder)
+        host.publish("friend-v1", STARTER, adapter_folder)
     with pytest.raises(HostingError, match="does not say what it serves"):
-        VllmHost("http://127.0.0.1:1", "", provider="card", artifacts=tmp_path).publish("friend-v1", STARTER, adapter.folder)
-    assert json.loads((adapter.folder / "adapter_config.json").read_bytes())["r"] == 8
+        VllmHost("http://127.0.0.1:1", "", provider="card", artifacts=tmp_path).publish("friend-v1", STARTER, adapter_folder)
