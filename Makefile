@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 # PyTorch's own index of CPU builds; asked only on Linux without an NVIDIA card, and passed over where it cannot be reached.
 TORCH_CPU_INDEX ?= https://download.pytorch.org/whl/cpu
 
-.PHONY: setup run test check clients widget loop bench bench-curation clean
+.PHONY: setup run test check clients widget loop rehearsals bench bench-curation clean
 
 setup: $(VENV)/.installed
 
@@ -58,9 +58,14 @@ widget:
 loop: setup
 	$(BIN)/python tests/bench/loop.py
 
+# Does it learn hidden tastes, and only what it should? Six tastes, hostile people, twenty rehearsals without a taste: an hour and a half.
+rehearsals: setup
+	$(BIN)/python tests/bench/rehearsals.py
+
 # What a stream costs, beside a bare forwarder and LiteLLM's proxy. QUICK=--quick for seconds instead of minutes.
 bench: setup bench-curation
 	$(BIN)/python tests/bench/speed.py $(QUICK)
+	$(BIN)/python tests/bench/canary.py
 
 # What a dataset costs at growing sizes, what curation catches of what was planted, and how well and fast personal data is replaced.
 bench-curation: setup
