@@ -10,17 +10,16 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import openai
 import structlog
-from msgspec import Struct
 from openai import OpenAI, omit
 
 from service.errors import TrainingError, TrainingStopped
 from service.training.base import Estimate, Method, Progress, RunSpec, Trained, Trainer
-from service.training.folder import RunFolder, write_whole
+from service.training.folder import RunFolder
 from service.training.openai_account import OPENAI, check_account, price_of, told
 from service.training.openai_rows import WireRow, check_rows, read_wire_rows
+from service.training.openai_work import JobState, Work
 
 _ENDED = {"succeeded", "failed", "cancelled"}  # every other status, known today or not, is one to wait in
 _MOST_PAUSE = 60.0
@@ -30,23 +29,6 @@ _FILE_SECONDS = 1800.0
 _KINDS: dict[Method, str] = {"sft": "supervised", "dpo": "dpo"}
 
 log = structlog.get_logger()
-
-
-class JobState(Struct, kw_only=True):
-    """What was made for one method so far: the ids of files and job, and the name of the model when there is one."""
-
-    began: float
-    files: dict[str, str] = {}
-    job: str | None = None
-    model: str | None = None
-    tokens: int | None = None
-    checkpoints: list[str] = []
-
-
-class _State(Struct, kw_only=True):
-    jobs: dict[str, JobState] = {}
-    flagged: dict[str, list[int]] = {}
-    notes: list[str] = []
 
 
 class OpenAITrainer(Trainer):
@@ -92,7 +74,7 @@ class OpenAITrainer(Trainer):
         if sentence := run.error(final=True):
             raise TrainingError(sentence)
         _check_methods(spec)
-        work = _Work(run, spec, report, is_stopped)
+        work = Work(run, spec, report, is_stopped)
         base = spec.base
         for method in spec.methods:
             base = self._train_one(work, method, base)
@@ -116,7 +98,7 @@ class OpenAITrainer(Trainer):
         """See `Trainer.stop`. The job goes on where it is; the next call finds it."""
         self._leaving = True
 
-    def _train_one(self, work: "_Work", method: Method, base: str) -> str:
+    def _train_one(self, work: Work, method: Method, base: str) -> str:
         """One method: rows, files, job, model. The files are deleted however it ends, unless it is to be gone on with."""
         job = work.job(method)
         if job.model:
@@ -134,7 +116,7 @@ class OpenAITrainer(Trainer):
         work.save()
         return model
 
-    def _run_job(self, work: "_Work", method: Method, base: str, job: JobState) -> str:
+    def _run_job(self, work: Work, method: Method, base: str, job: JobState) -> str:
         if job.job is None:
             found = self._find_job(work.spec.run_id, method)
             job.job = found.id if found else None
@@ -151,7 +133,7 @@ class OpenAITrainer(Trainer):
             work.save()
         return self._wait(work, method, job)
 
-    def _moderate(self, work: "_Work", method: Method, rows: Sequence[WireRow]) -> list[WireRow]:
+    def _moderate(self, work: Work, method: Method, rows: Sequence[WireRow]) -> list[WireRow]:
         """The rows without those that the host's moderation flags; what it flagged is counted and never quoted."""
         if method not in work.state.flagged:
             flagged: list[int] = []
@@ -172,7 +154,7 @@ class OpenAITrainer(Trainer):
         left_out = set(work.state.flagged[method])
         return [row for place, row in enumerate(rows) if place not in left_out]
 
-    def _upload(self, work: "_Work", job: JobState, method: Method, side: str, rows: Sequence[WireRow]) -> None:
+    def _upload(self, work: Work, job: JobState, method: Method, side: str, rows: Sequence[WireRow]) -> None:
         if side in job.files:
             return
         name = f"attune-{work.spec.run_id}-{method}-{side}.jsonl"
@@ -211,7 +193,7 @@ class OpenAITrainer(Trainer):
                     return job
         return None
 
-    def _create(self, work: "_Work", method: Method, base: str, job: JobState) -> str:
+    def _create(self, work: Work, method: Method, base: str, job: JobState) -> str:
         schedule = work.spec.schedules[method]
         settings: dict[str, Any] = {"n_epochs": schedule.epochs}
         if method == "dpo":
@@ -252,7 +234,7 @@ class OpenAITrainer(Trainer):
                     raise error
         raise AssertionError("every attempt returns or raises")
 
-    def _wait(self, work: "_Work", method: Method, job: JobState) -> str:
+    def _wait(self, work: Work, method: Method, job: JobState) -> str:
         """Until the job has ended, one way or another; its model."""
         assert job.job is not None
         pause = self._pause
@@ -308,46 +290,6 @@ class OpenAITrainer(Trainer):
 
 class _Leaving(Exception):
     """The process ends; the job does not."""
-
-
-class _Work:
-    """One run: its folder, what was made for it so far, and whom to tell."""
-
-    def __init__(self, run: RunFolder, spec: RunSpec, report: Callable[[Progress], None], is_stopped: Callable[[], bool]) -> None:
-        self.run = run
-        self.spec = spec
-        self.is_stopped = is_stopped
-        self.counts: dict[str, int] = {}
-        self._report = report
-        self._file = run.path / "job.json"
-        self.state = msgspec.json.decode(self._file.read_bytes(), type=_State) if self._file.exists() else _State()
-        self._told = max((line.step for line in run.progress_after(0)[0]), default=0)
-        self._passed = 0
-
-    def job(self, method: Method) -> JobState:
-        if method not in self.state.jobs:
-            self.state.jobs[method] = JobState(began=time.time())
-            self.save()
-        return self.state.jobs[method]
-
-    def save(self) -> None:
-        write_whole(self._file, msgspec.json.encode(self.state))
-
-    def tell(self, method: Method, metrics: Iterator[dict[str, Any]]) -> None:
-        """Report every step once, also when another process reported the ones before."""
-        for point in sorted(metrics, key=lambda each: int(each["step"])):
-            step = int(point["step"])
-            if step > self._told:
-                self._told = step
-                loss = point.get("train_loss")
-                progress = Progress(
-                    method=method,
-                    step=step,
-                    steps=max(step, int(point.get("total_steps") or step)),
-                    loss=None if loss is None else float(loss),
-                )
-                self.run.add_progress(progress)
-                self._report(progress)
 
 
 def _check_methods(spec: RunSpec) -> None:
