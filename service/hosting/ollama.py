@@ -21,16 +21,12 @@ from service.errors import HostingError
 from service.hosting.base import Host, Hosted
 from service.hosting.engine import engine_environment
 from service.hosting.merging import merge_adapter
-from service.hosting.template import first_difference, render_template
+from service.hosting.template import PARITY, first_difference, render_template
 from service.personas.shelf import Message
 
 _TAKES_ADAPTERS = {"LlamaForCausalLM", "MistralForCausalLM", "Gemma2ForCausalLM"}  # what its converter reads as safetensors
 _SECONDS = 1800
 _ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
-_PARITY = (
-    [Message("user", "Hi.")],
-    [Message("system", "You are kind."), Message("user", "Hi."), Message("assistant", "Hello."), Message("user", "Ünïcode\n\nand <lines>")],
-)
 
 
 class OllamaHost(Host):
@@ -112,7 +108,7 @@ class OllamaHost(Host):
             yield client
 
     def _require_parity(self, hosted: Hosted, base: Path) -> None:
-        for messages in _PARITY:
+        for messages in PARITY:
             shown = self.render(hosted, messages)
             if shown is not None and (difference := first_difference(render_template(base, messages), shown)):
                 raise HostingError(

@@ -19,6 +19,12 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from service.errors import HostingError
 from service.personas.shelf import Message
 
+PARITY = (
+    [Message("user", "Hi.")],
+    [Message("system", "You are kind."), Message("user", "Hi."), Message("assistant", "Hello."), Message("user", "Ünïcode\n\nand <lines>")],
+)
+"""Conversations that a host has to show as they were trained on, before a version counts as published."""
+
 _FILE = "chat_template.jinja"
 _SETTINGS = "tokenizer_config.json"
 _SPECIAL = ("bos_token", "eos_token", "unk_token", "pad_token", "sep_token", "cls_token", "mask_token")

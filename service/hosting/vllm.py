@@ -14,6 +14,7 @@ import msgspec
 
 from service.errors import HostingError
 from service.hosting.base import Host, Hosted
+from service.hosting.template import PARITY, first_difference, render_template
 from service.personas.shelf import Message
 
 _LOAD_SECONDS = 300
@@ -34,16 +35,19 @@ class VllmHost(Host):
 
     def publish(self, name: str, base: Path, adapter: Path) -> Hosted:
         """See `Host.publish`. After a restart of the server its adapters are gone: publishing again loads this one again."""
-        models = self._models()
-        if not any(model["id"] == name for model in models):
-            _require_same_base(models, base)
-            _require_adapter_of(base, adapter)
-            response = self._post("/v1/load_lora_adapter", {"lora_name": name, "lora_path": self._seen(adapter)})
-            if response.status_code == httpx.codes.NOT_FOUND and "error" not in response.text:  # there is no such route
-                raise HostingError(f"The vLLM server takes no adapters while it runs. {_START}.")
-            if not response.is_success and "already" not in response.text:
-                raise HostingError(f"The vLLM server did not load the adapter: {_said(response)} {_hint(response.text)}".strip())
-        return Hosted(provider=self._provider, model=name)
+        hosted, models = Hosted(provider=self._provider, model=name), self._models()
+        if any(model["id"] == name for model in models):
+            self._require_parity(hosted, base)
+            return hosted
+        _require_same_base(models, base)
+        _require_adapter_of(base, adapter)
+        self._load(name, adapter)
+        try:
+            self._require_parity(hosted, base)
+        except HostingError:
+            self.withdraw(hosted)
+            raise
+        return hosted
 
     def warm_up(self, hosted: Hosted) -> None:
         """See `Host.warm_up`."""
@@ -60,13 +64,10 @@ class VllmHost(Host):
 
     def render(self, hosted: Hosted, messages: Sequence[Message]) -> str | None:
         """See `Host.render`. The server tokenizes the conversation and spells the tokens out again."""
-        body = {"model": hosted.model, "messages": msgspec.to_builtins(list(messages)), "add_generation_prompt": True}
-        tokens = self._post("/tokenize", body)
-        if tokens.status_code == httpx.codes.NOT_FOUND:
+        tokens = self._tokenize(hosted, messages)
+        if tokens is None:
             return None
-        if not tokens.is_success:
-            raise HostingError(f"The vLLM server does not take the conversation: {_said(tokens)}")
-        text = self._post("/detokenize", {"model": hosted.model, "tokens": tokens.json()["tokens"]})
+        text = self._post("/detokenize", {"model": hosted.model, "tokens": tokens})
         return str(text.json()["prompt"]) if text.is_success else None
 
     def release(self) -> str | None:
@@ -89,6 +90,38 @@ class VllmHost(Host):
         if response.is_success:
             return None
         return f"The vLLM server did not {what} ({response.status_code}). Start it with VLLM_SERVER_DEV_MODE=1 and --enable-sleep-mode."
+
+    def _load(self, name: str, adapter: Path) -> None:
+        response = self._post("/v1/load_lora_adapter", {"lora_name": name, "lora_path": self._seen(adapter)})
+        if response.status_code == httpx.codes.NOT_FOUND and "error" not in response.text:  # there is no such route
+            raise HostingError(f"The vLLM server takes no adapters while it runs. {_START}.")
+        if not response.is_success and "already" not in response.text:
+            raise HostingError(f"The vLLM server did not load the adapter: {_said(response)} {_hint(response.text)}".strip())
+
+    def _require_parity(self, hosted: Hosted, base: Path) -> None:
+        """Compare tokens, not texts: spelling them out again is not exact with every tokenizer."""
+        for messages in PARITY:
+            trained_on = render_template(base, messages)
+            if self._tokenize(hosted, messages) != self._tokenize(hosted, trained_on):
+                difference = first_difference(trained_on, self.render(hosted, messages) or "")
+                raise HostingError(
+                    f"The vLLM server would show the version another text than it was trained on: {difference}. "
+                    "Start it without --chat-template, so that it uses the model's own."
+                )
+
+    def _tokenize(self, hosted: Hosted, asked: str | Sequence[Message]) -> list[int] | None:
+        """The tokens of a text as it is, or of a conversation with what begins a reply; None where the server does not say."""
+        if isinstance(asked, str):
+            body: dict[str, Any] = {"model": hosted.model, "prompt": asked, "add_special_tokens": False}
+        else:
+            body = {"model": hosted.model, "messages": msgspec.to_builtins(list(asked)), "add_generation_prompt": True}
+        response = self._post("/tokenize", body)
+        if response.status_code == httpx.codes.NOT_FOUND:
+            return None
+        if not response.is_success:
+            raise HostingError(f"The vLLM server does not take the conversation: {_said(response)}")
+        tokens: list[int] = response.json()["tokens"]
+        return tokens
 
     def _models(self) -> list[dict[str, Any]]:
         try:

@@ -74,6 +74,8 @@ class VllmServer(ManagementServer):
         return Reply(document={"id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": asked["model"], "choices": [choice]})
 
     def _rendered(self, asked: dict[str, Any]) -> str:
+        if "prompt" in asked:
+            return str(asked["prompt"]) if asked["add_special_tokens"] is False else f"<s>{asked['prompt']}"
         return render(self.template, asked["messages"], {}) if asked["add_generation_prompt"] else ""
 
 

@@ -47,6 +47,19 @@ def test_a_path_is_told_as_the_server_sees_it(server, adapter_folder):
         host.publish("friend-v1", STARTER, adapter_folder)
 
 
+def test_a_version_that_would_read_another_text_does_not_stay(server, host, adapter_folder):
+    """The server's template has to make the tokens of training; where it does not, what was loaded for it goes, and only that."""
+    server.template = (STARTER / "chat_template.jinja").read_text()
+    host.publish("friend-v1", STARTER, adapter_folder)
+    server.template = "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}\n{% endfor %}"
+    with pytest.raises(HostingError, match=r"another text than it was trained on: at character \d+ there is .* without --chat-template"):
+        host.publish("friend-v2", STARTER, adapter_folder)
+    assert list(server.adapters) == ["friend-v1"]
+    with pytest.raises(HostingError, match="another text than it was trained on"):
+        host.publish("friend-v1", STARTER, adapter_folder)
+    assert list(server.adapters) == ["friend-v1"]
+
+
 def test_a_version_answers_and_goes(server, host, adapter_folder):
     """It answers by its name; unloaded it is gone, and unloading twice is fine."""
     host.publish("friend-v1", STARTER, adapter_folder)
