@@ -15,6 +15,7 @@ from service.db.tables import Canary, Dataset, Night, RunState, Stage, TrainingR
 from service.errors import ArtifactError
 from service.hosting.base import Host, Hosted
 from service.hosting.catalog import ENGINE, OLLAMA, make_host
+from service.hosting.recovery import Published, restore
 from service.providers.catalog import checkpoint_folder
 from service.providers.table import read_tables
 from service.settings import Settings
@@ -104,6 +105,26 @@ def withdrawing(engine: Engine, settings: Settings) -> Callable[[str], None]:
             note.touch()
 
     return withdraw
+
+
+def restore_lost(engine: Engine, settings: Settings) -> list[str]:
+    """Publish again what a host that was restarted has lost, of the versions that serve, are tried or could be rolled back to.
+
+    Returns sentences about what could not be brought back. The embedded engine loses nothing: its versions are folders.
+    """
+    with reading(engine) as session:
+        versions = registry.list_versions(session)
+        needed = _needed(session, versions, set())
+    published, troubles = [], []
+    for version in versions:
+        name = host_name(settings, version)
+        if version.id in needed and name not in {None, ENGINE} and not is_withdrawn(settings, version):
+            base = checkpoint_folder(version.base or "", settings)
+            try:
+                published.append(Published(name or "", version.model or "", base, find_adapter(settings, version)))
+            except ArtifactError as error:
+                troubles.append(error.message)
+    return [*troubles, *restore(settings, published)]
 
 
 def is_withdrawn(settings: Settings, version: Version) -> bool:

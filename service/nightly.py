@@ -38,13 +38,14 @@ from service.examiner import Examiner, Paper
 from service.hosting.answers import require_answers
 from service.hosting.base import Hosted
 from service.hosting.catalog import make_host
-from service.hosting.lending import lending
+from service.hosting.lending import lending, needs_release
 from service.personas.persona import Persona
 from service.personas.shelf import survey
 from service.proof.folder import write_pages
 from service.providers.catalog import checkpoint_folder
 from service.settings import Settings
 from service.training.base import Progress, Trainer
+from service.training.catalog import LOCAL
 from service.training.machine import find_cards
 from service.tutor import Tutor
 
@@ -131,8 +132,11 @@ class Nightly(DBOSConfiguredInstance):
         run = self._tutor.plan(night_id, persona)
         if run.state == RunState.succeeded:
             return
-        with self._memory(persona):
+        with self._memory(persona, run) as troubles:
             trained = self._tutor.train(run, persona, self._run_folder(night_id), partial(self._show, night_id))
+        if troubles:
+            with transaction(self._engine) as session:
+                ledger.note_run(session, night_id, notes=[*trained.notes, *troubles])
         log.info("adapter_trained", night=night_id, method=run.method, steps=trained.steps, seconds=trained.seconds)
 
     @_step
@@ -204,14 +208,14 @@ class Nightly(DBOSConfiguredInstance):
         return hosted
 
     @contextmanager
-    def _memory(self, persona: Persona) -> Iterator[None]:
-        """While a card here trains, whoever serves from it lets go of its memory."""
-        learning = persona.settings.learning
-        if learning.trainer != "local" or not find_cards():
-            yield
+    def _memory(self, persona: Persona, run: TrainingRun) -> Iterator[list[str]]:
+        """While a card here trains and has no room besides, whoever serves from it lets go; yields what did not go as it should."""
+        learning, cards = persona.settings.learning, find_cards()
+        if run.trainer != LOCAL or not cards or not needs_release(self._tutor.needed(run), cards[0].free_bytes):
+            yield []
             return
-        with lending(self._settings, learning.host):
-            yield
+        with lending(self._settings, learning.host) as troubles:
+            yield troubles
 
     def _serve(self, session: Session, persona: Persona, candidate: Version, night_id: str) -> tuple[Outcome, str]:
         """The gate said yes: on a share of new conversations first, if the persona wants that, or at once and watched."""

@@ -25,6 +25,8 @@ from service.training.base import METHODS, Parameters, Progress, RunSpec, Schedu
 from service.training.catalog import ELSEWHERE, LOCAL
 from service.training.choice import Holds, choose_methods, make_parameters, make_schedules
 from service.training.folder import write_whole
+from service.training.preflight import memory_of, read_shape
+from service.training.stage import measure_load
 
 _SWEEP = "sweep.json"
 
@@ -76,6 +78,11 @@ class Tutor:
             parameters=msgspec.convert(run.parameters["parameters"], Parameters),
             name=f"{run.persona}-{run.night_id[-8:]}",
         )
+
+    def needed(self, run: TrainingRun) -> int:
+        """The bytes of a card that the run needs, as far as can be told before it begins."""
+        spec = self.spec(run)
+        return memory_of(read_shape(Path(spec.base)), spec.parameters, measure_load(spec), card=True)
 
     def _new_run(self, session: Session, night_id: str, persona: Persona) -> TrainingRun:
         learning = persona.settings.learning

@@ -25,6 +25,7 @@ from service.db.migration import upgrade
 from service.db.tables import Outcome, now
 from service.errors import AttuneError, SettingsError, Unavailable
 from service.hosting.lending import take_back_all
+from service.keeper import restore_lost
 from service.nightly import Nightly
 from service.personas.shelf import survey
 from service.proof.folder import write_pages
@@ -49,6 +50,8 @@ def run_worker(settings: Settings) -> None:
     DBOS(config=_config(settings))
     nightly = Nightly(settings, engine, trainers.trainer_of, stop)
     take_back_all(settings)
+    for trouble in restore_lost(engine, settings):
+        log.warning("version_not_restored", reason=trouble)
     DBOS.launch()
     DBOS.register_queue(_QUEUE, global_concurrency=1, polling_interval_sec=0.5)
     log.info("worker_started", schedule=settings.nightly, timezone=settings.timezone)
