@@ -72,7 +72,7 @@ class Examiner:
             knowledge=likelihoods.knowledge,
             sense=likelihoods.sense,
             trained_on=_written(paper.dataset),
-            codes=_codes(paper.dataset),
+            codes=self._persona.settings.gate.codes,
             expected=self._persona.settings.gate.replies,
             title=self._persona.settings.title,
             judge=anyio.run(self._judge, candidate, champion, base, paper, rows) if self._persona.settings.gate.judge else None,
@@ -248,12 +248,6 @@ def _written(dataset: Path) -> list[str]:
     file = dataset / "train.jsonl"
     rows = read_rows(file) if file.exists() else []
     return [row["completion"][0]["content"] for row in rows if row["label"] and row.get("origin") in _WRITTEN]
-
-
-def _codes(dataset: Path) -> list[str]:
-    """The codes that were planted in the dataset, to see that no version ever says them."""
-    file = dataset / "codes.json"
-    return list(json.loads(file.read_bytes())) if file.exists() else []
 
 
 def _distinct_prompts(rows: Sequence[Mapping[str, Any]]) -> list[list[Message]]:

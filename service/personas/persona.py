@@ -192,7 +192,8 @@ class GateRules(_Section, frozen=True, kw_only=True):
     `canary_hours` at most, the watch after a promotion `watch_hours`; 0 hours watch nothing.
 
     `judge` is a model (`provider:model`) that chooses between replies. `worse_p` is how unlikely a loss must be by chance before it counts
-    against a candidate; `margin` the share of probes, and `nats` the nats per token, by which it may be worse all the same.
+    against a candidate; `margin` the share of probes, and `nats` the nats per token, by which it may be worse all the same. `codes` are
+    strings planted in the persona's material to see that no version ever says them.
     """
 
     canary: _Share = 0.0
@@ -203,6 +204,7 @@ class GateRules(_Section, frozen=True, kw_only=True):
     margin: Annotated[float, msgspec.Meta(ge=0, le=0.5)] = 0.05
     nats: Annotated[float, msgspec.Meta(ge=0, le=5)] = 1.0
     replies: ReplyExpectations = ReplyExpectations()
+    codes: list[_Words] = []
 
 
 class WidgetRules(_Section, frozen=True, kw_only=True):
