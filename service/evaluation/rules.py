@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from service.evaluation.health import plain, words_of
 from service.personas.persona import ReplyExpectations
 
-_LINE = re.compile(r"^\s*([A-Z][\w' -]{0,24}):\s", re.MULTILINE)
+_LINE = re.compile(r"^\s*([A-Z]\w+(?: [A-Z]\w+)?):\s", re.MULTILINE)
 _FEWEST_WORDS = 4  # of a reply whose language can be told
 _FUNCTION_WORDS = {
     "en": "the a is are you your i it to of and that in not do what have my for with was be this so",

@@ -354,6 +354,6 @@ def _item(pairs: Sequence[tuple[ProbeAnswer, ProbeAnswer]]) -> ProbeItem:
 def _finite(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: _finite(part) for name, part in value.items()}
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return [_finite(part) for part in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

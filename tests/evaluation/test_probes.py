@@ -78,7 +78,7 @@ class Served(Server):
 async def _answers(served: Served, *arguments: Any, times: int) -> list[ProbeAnswer]:
     async with served:
         provider = OpenAIProvider(served.url)
-        answers = await ask(provider, "m", *arguments, times=times)
+        answers = await ask(provider, "m", *arguments, times=lambda _: times)
         await provider.close()
     return answers
 

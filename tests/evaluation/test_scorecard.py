@@ -8,7 +8,7 @@ from random import Random
 import pytest
 
 from service.evaluation.probes import ProbeAnswer
-from service.evaluation.scorecard import HeldOut, accuracy, compare_probes, preference_gain, score
+from service.evaluation.scorecard import Evidence, HeldOut, accuracy, compare_probes, preference_gain, score
 
 
 def rated(groups: int, shift: float, *, each: int = 1, seed: int = 1, noise: float = 1.0) -> list[HeldOut]:
@@ -148,7 +148,7 @@ def test_no_probes_are_no_loss() -> None:
 
 def test_a_scorecard_is_json() -> None:
     """Everything is in the dictionary, and an infinite bound is null there."""
-    card = score(rated(2, 1.0), answered("a", "+-"), answered("a", "++"))
+    card = score(Evidence(held_out=rated(2, 1.0), candidate=answered("a", "+-"), champion=answered("a", "++")))
     written = card.as_dict()
 
     assert written["gain"]["low"] is None
