@@ -37,7 +37,7 @@ class Trainers:
     def _make(self, persona: Persona) -> Trainer:
         name, budget, settings = persona.settings.learning.trainer, persona.settings.learning.budget, self._settings
         if name == LOCAL:
-            return LocalTrainer(budget.minutes)
+            return LocalTrainer(budget.minutes, settings.launcher)
         if name == OPENAI:
             return OpenAITrainer(settings.openai_base_url, settings.openai_api_key, minutes=budget.minutes, dollars=budget.dollars)
         table = read_tables(settings.providers).get(name)

@@ -7,7 +7,6 @@ import importlib.util
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -18,6 +17,7 @@ import msgspec
 from service.errors import TrainingError, TrainingStopped
 from service.training.base import Estimate, Parameters, Progress, RunSpec, Trained, Trainer
 from service.training.folder import Holder, RunFolder
+from service.training.launcher import training_command
 from service.training.machine import look
 from service.training.preflight import read_shape, settle
 from service.training.stage import measure_load
@@ -30,10 +30,12 @@ _MOST_STARTS = 3  # in one call: a process that dies of itself twice more would 
 
 
 class LocalTrainer(Trainer):
-    """Starts `python -m service.training.lora FOLDER`, or attaches to the one that already trains there, and waits for it."""
+    """Starts `python -m service.training.lora FOLDER`, through a launcher if there is one, or attaches to the one that trains there
+    already, and waits for it."""
 
-    def __init__(self, budget_minutes: float = 120) -> None:
+    def __init__(self, budget_minutes: float = 120, launcher: str = "") -> None:
         self._budget_seconds = budget_minutes * 60
+        self._launcher = launcher
         self._attempts: list[_Attempt] = []
         self._stopped = False
 
@@ -54,7 +56,7 @@ class LocalTrainer(Trainer):
         reader = _ProgressReader(run, report)
         starts = 0
         while (trained := run.trained()) is None:
-            attempt = _Attempt(run)
+            attempt = _Attempt(run, self._launcher)
             starts += attempt.is_ours
             self._wait(run, attempt, reader, is_stopped)
             _raise_if_final(run, attempt, can_start_again=starts < _MOST_STARTS)
@@ -89,10 +91,10 @@ class LocalTrainer(Trainer):
 class _Attempt:
     """One training process, started by us or found at work; in a session of its own, so that its process group is its own too."""
 
-    def __init__(self, run: RunFolder) -> None:
+    def __init__(self, run: RunFolder, launcher: str) -> None:
         self._run = run
         self._found: Holder | None = run.holder()
-        self._process: subprocess.Popen[bytes] | None = None if self._found else _start(run)
+        self._process: subprocess.Popen[bytes] | None = None if self._found else _start(run, launcher)
         self.is_ours = self._process is not None
         self.started = self._found.started if self._found else time.time()
 
@@ -147,11 +149,12 @@ def _end_for_good(run: RunFolder, attempt: _Attempt) -> None:
     raise TrainingStopped(sentence)
 
 
-def _start(run: RunFolder) -> subprocess.Popen[bytes]:
+def _start(run: RunFolder, launcher: str) -> subprocess.Popen[bytes]:
+    command = training_command(launcher, "service.training.lora", [str(run.path)])
     run.forget_error()
     with run.log.open("ab") as log:
         return subprocess.Popen(
-            [sys.executable, "-m", "service.training.lora", str(run.path)],
+            command,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
