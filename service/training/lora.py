@@ -143,6 +143,7 @@ def _train_stage(
         recipe.save_adapter(trainer, partial)
         partial.rename(done)
         shutil.rmtree(stage.checkpoints, ignore_errors=True)
+    recipe.wait_for_all()  # the next method goes on from what the first process has just written
 
 
 def smaller(squeeze: Squeeze, at_least: int) -> Squeeze | None:
