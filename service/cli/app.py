@@ -12,6 +12,7 @@ _COMMANDS = {
     "up": "service.cli.up:up",
     "serve": "service.web.serve:serve",
     "worker": "service.cli.worker:worker",
+    "doctor": "service.cli.doctor:doctor",
     "nightly": "service.cli.nightly:nightly",
     "rehearse": "service.cli.rehearse:rehearse_persona",
     "persona": "service.cli.persona:persona",
