@@ -9,12 +9,11 @@ from math import ceil
 from pathlib import Path
 from typing import Any
 
-import msgspec
 from msgspec import Struct
 
 from service.errors import TrainingError
 from service.training.base import Method
-from service.training.rows import Message, read_pairs, read_rows
+from service.training.rows import Message, Pair, Row, read_pairs, read_rows
 
 FEWEST = 10
 """Rows a job takes at least."""
@@ -41,46 +40,64 @@ def read_wire_rows(method: Method, dataset: Path, *, holdout: bool = False) -> l
     """The rows of one side for `sft` or `dpo`; none where the holdout has none. `TrainingError` for what no job would take."""
     if method == "dpo":
         file = dataset / ("holdout_pairs.jsonl" if holdout else "pairs.jsonl")
-        if holdout and not _has_lines(file):
-            return []
-        return [_row(_preference(pair.prompt, pair.chosen, pair.rejected)) for pair in read_pairs(file)]
+        pairs = [] if holdout and not _has_lines(file) else read_pairs(file)
+        _check_messages([[*pair.prompt, *reply] for pair in pairs for reply in (pair.chosen, pair.rejected)])
+        return [_row(_preference(pair)) for pair in pairs]
     file = dataset / ("holdout.jsonl" if holdout else "train.jsonl")
-    if holdout and _liked_in(file) < 2:
-        return []
-    return [_row(_chat(row.prompt + row.completion)) for row in read_rows(file, "sft")]
+    rows = [] if holdout and _liked_in(file) < 2 else read_rows(file, "sft")
+    _check_messages([[*row.prompt, *row.completion] for row in rows])
+    return [_row(_chat(row)) for row in rows]
 
 
 def check_rows(rows: Sequence[WireRow], method: Method) -> None:
     """Raise `TrainingError` when a job would be refused: too few rows, a row too long, a file too large."""
     if len(rows) < FEWEST:
         raise TrainingError(f"{method.upper()} needs at least {FEWEST} rows here, and there are {len(rows)}. Rate more, or train locally.")
-    if longest := [number for number, row in enumerate(rows, 1) if row.tokens > _LONGEST]:
+    check_sizes(rows)
+
+
+def check_sizes(rows: Sequence[WireRow]) -> None:
+    """Raise `TrainingError` when a file of these rows would be refused: a row too long, the file too large."""
+    if long := [row.tokens for row in rows if row.tokens > _LONGEST]:
         raise TrainingError(
-            f"Row {longest[0]} has about {rows[longest[0] - 1].tokens} tokens; {_LONGEST} are taken. Lower learning.budget.tokens."
+            f"{len(long)} of {len(rows)} rows are longer than {_LONGEST} tokens, the longest about {max(long)}. Lower "
+            "learning.budget.tokens."
         )
     if (size := sum(len(row.line) + 1 for row in rows)) > _LARGEST:
         raise TrainingError(f"The rows are {size / 1024**2:.0f} MB; {_LARGEST // 1024**2} MB are taken. Lower learning.budget.samples.")
 
 
-def _chat(messages: Sequence[Message]) -> dict[str, Any]:
-    _check_messages(messages)
-    return {"messages": msgspec.to_builtins(list(messages))}
+def _chat(row: Row) -> dict[str, Any]:
+    """Only the last reply of a chat was rated. All its replies are learned unless their weight is 0, so the earlier ones have that."""
+    return {"messages": [*(_message(message, weight=0) for message in row.prompt), *map(_message, row.completion)]}
 
 
-def _preference(prompt: Sequence[Message], chosen: Sequence[Message], rejected: Sequence[Message]) -> dict[str, Any]:
-    _check_messages([*prompt, *chosen])
+def _preference(pair: Pair) -> dict[str, Any]:
     return {
-        "input": {"messages": msgspec.to_builtins(list(prompt))},
-        "preferred_output": msgspec.to_builtins(list(chosen)),
-        "non_preferred_output": msgspec.to_builtins(list(rejected)),
+        "input": {"messages": list(map(_message, pair.prompt))},
+        "preferred_output": list(map(_message, pair.chosen)),
+        "non_preferred_output": list(map(_message, pair.rejected)),
     }
 
 
-def _check_messages(messages: Sequence[Message]) -> None:
-    if not messages or messages[-1].role != "assistant" or not messages[-1].content.strip():
-        raise TrainingError("A row does not end with a reply that says something, so it cannot be sent.")
-    if strange := {message.role for message in messages} - _ROLES:
-        raise TrainingError(f"A row has a message of the role '{min(strange)}'; system, user and assistant are taken.")
+def _message(message: Message, weight: int | None = None) -> dict[str, Any]:
+    plain = {"role": message.role, "content": message.content}
+    return plain if weight is None or message.role != "assistant" else plain | {"weight": weight}
+
+
+def _check_messages(chats: Sequence[Sequence[Message]]) -> None:
+    mute = sum(not chat or chat[-1].role != "assistant" or not all(message.content.strip() for message in chat) for chat in chats)
+    if mute:
+        raise TrainingError(
+            f"{mute} of {len(chats)} chats do not end with a reply or have an empty message, so they cannot be sent. Set "
+            "learning.trainer to local, which takes them."
+        )
+    strange = [min(other) for chat in chats if (other := {message.role for message in chat} - _ROLES)]
+    if strange:
+        raise TrainingError(
+            f"{len(strange)} of {len(chats)} chats have a message of the role '{strange[0]}'; system, user and assistant are taken. Set "
+            "learning.trainer to local, which takes them."
+        )
 
 
 def _row(document: dict[str, Any]) -> WireRow:

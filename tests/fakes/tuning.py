@@ -3,15 +3,19 @@
 What it does with a job is its script: the statuses it goes through, one more at each look. It breaks off where it is told to.
 """
 
+import base64
 import json
 import time
 from email import message_from_bytes
 from typing import Any, NamedTuple
+from urllib.parse import parse_qs
 
 from tests.fakes.contract import require_valid
 from tests.fakes.management import ManagementServer, Reply
 
 BASE = "gpt-4.1-mini-2025-04-14"
+_PAGE = 2  # things on a page of a list, so that every list has several
+_TABLE = b"step,train_loss,train_accuracy\n" + b"".join(b"%d,%f,0.5\n" % (step, 2.0 / step) for step in range(1, 5))
 
 
 class Ending(NamedTuple):
@@ -24,6 +28,11 @@ class Ending(NamedTuple):
     """Status, code and words with which creating a job is refused."""
     lost: str = ""
     """What is lost once, though it was done: `job`, `file`; or `before`: a job is lost before it was made."""
+    away: int = 0
+    """How many looks at a job, and at the list of jobs once one was made, find the host away."""
+    can_cancel: bool = True
+    table: str = "csv"
+    """How the table of losses comes: `csv`, `base64`, `broken` or, in events alone, `none`. With `base64` there are no events."""
     moderates: bool = True
     shutdown: str | None = None
     reads_files: bool = True
@@ -40,8 +49,10 @@ class TuningServer(ManagementServer):
         self.contents: dict[str, bytes] = {}
         self.jobs: dict[str, dict[str, Any]] = {}
         self.looks: dict[str, int] = {}
+        self.others = [_job(f"ftjob-other-{number}", _OTHERS, "succeeded") for number in range(3)]  # of other runs of this account
         self.problems: list[str] = []
         self._lost = bool(ending.lost)
+        self._away = ending.away
 
     def answer(self, method: str, path: str, body: bytes) -> Reply | None:
         try:
@@ -59,11 +70,14 @@ class TuningServer(ManagementServer):
             case "POST", ["moderations"]:
                 return self._moderate(json.loads(body))
             case "GET", ["files"]:
-                return _list("ListFilesResponse", list(self.files.values()))
+                return _list("ListFilesResponse", list(self.files.values()), query)
             case "POST", ["files"]:
                 return self._upload(body)
             case "GET", ["files", name] if name in self.files:
                 return _valid("OpenAIFile", self.files[name])
+            case "GET", ["files", "file-table", "content"]:
+                table = {"csv": _TABLE, "base64": base64.b64encode(_TABLE), "broken": b"\x00\xff"}
+                return Reply(content=table[self.ending.table])
             case "DELETE", ["files", name] if name in self.files:
                 del self.files[name]
                 return _valid("DeleteFileResponse", {"id": name, "object": "file", "deleted": True})
@@ -74,12 +88,14 @@ class TuningServer(ManagementServer):
             case "GET", ["fine_tuning", "jobs", job] if job in self.jobs:
                 return self._look(job)
             case "POST", ["fine_tuning", "jobs", job, "cancel"] if job in self.jobs:
+                if not self.ending.can_cancel:
+                    return _error(400, "not_cancellable", "it cannot be cancelled now")
                 self.jobs[job]["status"] = "cancelled"
                 return _valid("FineTuningJob", self.jobs[job])
             case "GET", ["fine_tuning", "jobs", job, "events"] if job in self.jobs:
-                return _list("ListFineTuningJobEventsResponse", self._events(job))
+                return _list("ListFineTuningJobEventsResponse", self._events(job), query)
             case "GET", ["fine_tuning", "jobs", job, "checkpoints"] if job in self.jobs:
-                return _list("ListFineTuningJobCheckpointsResponse", self._checkpoints(job), first_id=None, last_id=None)
+                return _list("ListFineTuningJobCheckpointsResponse", self._checkpoints(job), query)
         return _error(404, "not_found", f"there is nothing at {route}")
 
     def _model(self, name: str) -> Reply:
@@ -119,27 +135,27 @@ class TuningServer(ManagementServer):
         assert asked["training_file"] in self.files
         assert asked.get("validation_file", asked["training_file"]) in self.files
         job = f"ftjob-{len(self.jobs) + 1}"
-        self.jobs[job] = {
-            "id": job, "object": "fine_tuning.job", "created_at": int(time.time()), "error": None, "fine_tuned_model": None,
-            "finished_at": None, "hyperparameters": {"n_epochs": "auto"}, "model": asked["model"], "organization_id": "org-1",
-            "result_files": [], "seed": asked["seed"], "status": self.ending.statuses[0], "trained_tokens": None,
-            "training_file": asked["training_file"], "validation_file": asked.get("validation_file"), "metadata": asked["metadata"],
-            "method": asked["method"],
-        }  # fmt: skip
+        self.jobs[job] = _job(job, asked, self.ending.statuses[0])
         self.looks[job] = 0
         return None if self._loses("job") else _valid("FineTuningJob", self.jobs[job])
 
     def _jobs(self, query: str) -> Reply:
+        """Some hosts take no notice of the filter, and so does this one."""
         assert "metadata" in query
-        return _list("ListPaginatedFineTuningJobsResponse", list(self.jobs.values()))
+        if self.jobs and self._is_away():
+            return _AWAY
+        return _list("ListPaginatedFineTuningJobsResponse", [*self.others, *self.jobs.values()], query)
 
     def _look(self, name: str) -> Reply:
         job, ending = self.jobs[name], self.ending
+        if self._is_away():
+            return _AWAY
         if job["status"] != "cancelled":
             job["status"] = ending.statuses[min(self.looks[name], len(ending.statuses) - 1)]
         self.looks[name] += 1
         if job["status"] == "succeeded":
-            job |= {"finished_at": int(time.time()), "trained_tokens": 1_000}
+            results = [] if ending.table == "none" else ["file-table"]
+            job |= {"finished_at": int(time.time()), "trained_tokens": 1_000, "result_files": results}
             job["fine_tuned_model"] = None if ending.blocked else f"ft:{job['model'].removeprefix('ft:').split(':')[0]}:org:attune:{name}"
         if job["status"] == "failed":
             job |= {"finished_at": int(time.time()), "error": ending.error}
@@ -147,7 +163,7 @@ class TuningServer(ManagementServer):
         return _valid("FineTuningJob", job) if job["status"] in known else Reply(document=job)
 
     def _events(self, name: str) -> list[dict[str, Any]]:
-        steps = min(self.looks[name], 4)
+        steps = 0 if self.ending.table == "base64" else min(self.looks[name], 4)
         metrics = [
             {"id": f"ftevent-{step}", "object": "fine_tuning.job.event", "created_at": 1, "level": "info", "message": f"Step {step}",
              "type": "metrics", "data": {"step": step, "total_steps": 4, "train_loss": 2.0 / step, "valid_loss": 1.0}}
@@ -161,11 +177,27 @@ class TuningServer(ManagementServer):
         return [{"id": "ftckpt-1", "object": "fine_tuning.job.checkpoint", "created_at": 1, "fine_tuned_model_checkpoint": model,
                  "step_number": 2, "metrics": {"step": 2, "train_loss": 1.0}, "fine_tuning_job_id": name}]  # fmt: skip
 
+    def _is_away(self) -> bool:
+        self._away -= 1
+        return self._away >= 0
+
     def _loses(self, what: str) -> bool:
         if self._lost and self.ending.lost == what:
             self._lost = False
             return True
         return False
+
+
+def _job(name: str, asked: dict[str, Any], status: str) -> dict[str, Any]:
+    return {
+        "id": name, "object": "fine_tuning.job", "created_at": int(time.time()), "error": None, "fine_tuned_model": None,
+        "finished_at": None, "hyperparameters": {"n_epochs": "auto"}, "model": asked["model"], "organization_id": "org-1",
+        "result_files": [], "seed": asked["seed"], "status": status, "trained_tokens": None, "training_file": asked["training_file"],
+        "validation_file": asked.get("validation_file"), "metadata": asked["metadata"], "method": asked["method"],
+    }  # fmt: skip
+
+
+_OTHERS = {"model": BASE, "seed": 1, "training_file": "file-x", "metadata": {"run_id": "another"}, "method": {"type": "supervised"}}
 
 
 def _check_row(row: dict[str, Any]) -> None:
@@ -203,10 +235,17 @@ def _valid(name: str, document: dict[str, Any]) -> Reply:
     return Reply(document=document)
 
 
-def _list(name: str, data: list[dict[str, Any]], **more: Any) -> Reply:
-    ends = {"first_id": data[0]["id"] if data else "", "last_id": data[-1]["id"] if data else ""}
-    return _valid(name, {"object": "list", "data": data, "has_more": False, **ends, **more})
+def _list(name: str, data: list[dict[str, Any]], query: str) -> Reply:
+    """One page: what comes after the id that the query names."""
+    after = parse_qs(query).get("after", [""])[0]
+    start = next((place for place, each in enumerate(data, 1) if each["id"] == after), 0)
+    page = data[start : start + _PAGE]
+    ends = {"first_id": page[0]["id"] if page else "", "last_id": page[-1]["id"] if page else ""}
+    return _valid(name, {"object": "list", "data": page, "has_more": start + _PAGE < len(data), **ends})
 
 
 def _error(status: int, code: str, words: str) -> Reply:
     return Reply(status, document={"error": {"message": words, "type": "invalid_request_error", "param": None, "code": code}})
+
+
+_AWAY = _error(503, "server_error", "The server is overloaded")._replace(headers={"x-should-retry": "false"})

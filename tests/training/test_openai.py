@@ -8,14 +8,18 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
+from openai import OpenAI
 
 from service.errors import TrainingError, TrainingStopped
 from service.training.base import Method, Parameters, Progress, RunSpec, Schedule
 from service.training.openai import OpenAITrainer
+from service.training.openai_account import check_account, price_of
 from tests.fakes.contract import SCHEMAS
 from tests.fakes.tuning import BASE, Ending, TuningServer
 from tests.training.conftest import write_dataset
@@ -27,8 +31,8 @@ SHARED = Path(__file__).parents[3] / "shared" / "contracts" / "openai-openapi.js
 def rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Enough rows and pairs for a job, and some held out."""
     folder = write_dataset(tmp_path_factory.mktemp("rows"), rows=30, pairs=12)
-    held = [line for line in (folder / "train.jsonl").read_text().splitlines() if json.loads(line)["label"]][:3]
-    (folder / "holdout.jsonl").write_text("\n".join(held))
+    liked = [line for line in (folder / "train.jsonl").read_text().splitlines() if json.loads(line)["label"]]
+    (folder / "holdout.jsonl").write_text("\n".join([liked[0], *(line.replace("apples", "pears") for line in liked[:3])]))
     return folder
 
 
@@ -84,6 +88,7 @@ def test_a_job_becomes_a_model(spec, tmp_path):
         "seed": 7,
         "metadata": {"run_id": "run-7", "method": "sft"},
     }
+    assert server.contents["file-2"].count(b"pears") == len(server.contents["file-2"].splitlines()) == 3  # none that is trained on
     first = json.loads(server.contents["file-1"].splitlines()[0])
     assert [message["role"] for message in first["messages"]] == ["system", "user", "assistant"]
     assert estimate.tokens and "SFT of gpt-4.1-mini" in estimate.words
@@ -91,22 +96,30 @@ def test_a_job_becomes_a_model(spec, tmp_path):
 
 
 def test_pairs_are_trained_on_top_of_the_liked_replies(spec, tmp_path):
-    """Two jobs in a row: DPO begins with the model that SFT made."""
+    """Two jobs in a row: DPO begins with the model that SFT made, and its steps count on."""
+    told: list[tuple[str, int, int]] = []
     with host() as server:
-        trained = trainer(server).train(tmp_path, spec("sft", "dpo"), nothing)
+        trained = trainer(server).train(
+            tmp_path, spec("sft", "dpo"), lambda progress: told.append((progress.method, progress.step, progress.steps))
+        )
 
     jobs = [body for _, body in server.told("/v1/fine_tuning/jobs")]
     assert [job["method"]["type"] for job in jobs] == ["supervised", "dpo"]
     assert jobs[1]["model"] == f"ft:{BASE}:org:attune:ftjob-1"
     assert jobs[1]["method"]["dpo"]["hyperparameters"] == {"n_epochs": 2, "beta": 0.1}
     assert trained.model == f"ft:{BASE}:org:attune:ftjob-2"
+    assert (trained.steps, trained.rows, trained.tokens) == (8, {"liked": 15, "pairs": 12}, 2_000)
+    assert told == [*(("sft", step, 4) for step in range(1, 5)), *(("dpo", step, 8) for step in range(5, 9))]
     assert set(json.loads(server.contents["file-3"].splitlines()[0])) == {"input", "preferred_output", "non_preferred_output"}
 
 
-@pytest.mark.parametrize("lost", ["job", "file", "before"])
-def test_an_answer_that_was_lost_makes_nothing_twice(spec, tmp_path, lost):
-    """The host took it, or did not, and the connection broke: what is there is found, what is not is made, and there is one job."""
-    with host(Ending(lost=lost)) as server:
+@pytest.mark.parametrize(("lost", "away"), [("job", 0), ("job", 3), ("file", 0), ("before", 0)])
+def test_an_answer_that_was_lost_makes_nothing_twice(spec, tmp_path, lost, away):
+    """The host took it, or did not, and the connection broke: what is there is found, what is not is made, and there is one job.
+
+    A host that is away just then is asked until it is back.
+    """
+    with host(Ending(lost=lost, away=away)) as server:
         trained = trainer(server).train(tmp_path, spec(), nothing)
 
     assert len(server.jobs) == 1
@@ -147,6 +160,8 @@ def test_a_killed_run_goes_on_with_what_it_made(spec, tmp_path, moment):
         trained = trainer(server).train(tmp_path, spec(), nothing)
 
     assert trained.model == f"ft:{BASE}:org:attune:ftjob-1"
+    assert trained.rows == {"liked": 15}
+    assert trained.steps == 4
     assert len(server.jobs) == 1
     assert len(server.contents) == 2
     assert server.files == {}
@@ -176,6 +191,27 @@ def test_every_bad_ending_is_a_sentence_and_leaves_no_file(spec, tmp_path, endin
     assert server.files == {}
 
 
+def test_a_host_that_is_away_for_a_while_is_waited_for(spec, tmp_path):
+    """The job goes on without us and costs, so a look that fails ends nothing, and the files stay while they are needed."""
+    with host(Ending(away=4)) as server:
+        assert trainer(server).train(tmp_path, spec(), nothing).model
+
+    deleted = [place for place, asked in enumerate(server.asked) if asked.method == "DELETE"]
+    looks = [place for place, asked in enumerate(server.asked) if asked.path == "/v1/fine_tuning/jobs/ftjob-1"]
+    assert len(looks) == 4 + 5
+    assert min(deleted) > max(looks)
+
+
+@pytest.mark.parametrize(("table", "losses"), [("base64", [2.0, 1.0, 0.666667, 0.5]), ("none", [2.0, 1.0, 2.0 / 3, 0.5]), ("broken", None)])
+def test_the_losses_come_from_events_or_from_the_table(spec, tmp_path, table, losses):
+    """A host that tells no steps while it trains has a table at the end; a table that is none does no harm."""
+    told: list[float | None] = []
+    with host(Ending(table=table)) as server:
+        trainer(server).train(tmp_path, spec(), lambda progress: told.append(progress.loss))
+
+    assert told == (losses or [2.0, 1.0, 2.0 / 3, 0.5])
+
+
 def test_an_unknown_status_is_waited_in(spec, tmp_path):
     """A host may learn new words: only the three that mean an end are one."""
     with host(Ending(("queued", "pausing", "paused", "running", "succeeded"))) as server:
@@ -188,6 +224,20 @@ def test_a_job_that_never_ends_is_ended_by_the_budget(spec, tmp_path):
         trainer(server, minutes=0.001).train(tmp_path, spec(), nothing)
 
     assert [job["status"] for job in server.jobs.values()] == ["cancelled"]
+
+
+def test_a_job_that_cannot_be_cancelled_is_named(spec, tmp_path):
+    """It may go on and cost: a person has to see to it."""
+    with host(Ending(("queued",), can_cancel=False)) as server, pytest.raises(TrainingError, match="ftjob-1 could not be cancelled"):
+        trainer(server, minutes=0.001).train(tmp_path, spec(), nothing)
+
+
+def test_a_person_stops_before_anything_is_sent(spec, tmp_path):
+    """Asked for the end before there is a job, none is made."""
+    with host() as server, pytest.raises(TrainingStopped, match="by a person"):
+        trainer(server).train(tmp_path, spec(), nothing, lambda: True)
+
+    assert (server.jobs, server.contents) == ({}, {})
 
 
 def test_a_person_stops_a_job_for_good(spec, tmp_path):
@@ -207,12 +257,17 @@ def test_flagged_rows_are_left_out_and_counted(spec, tmp_path, rows):
     folder = tmp_path / "rows"
     folder.mkdir()
     (folder / "train.jsonl").write_text((rows / "train.jsonl").read_text().replace("I have 4 apples", "I have 4 forbidden apples"))
+    held = (rows / "holdout.jsonl").read_text().splitlines()[1:3]
+    (folder / "holdout.jsonl").write_text("\n".join(held).replace("I have 2 pears", "I have 2 forbidden pears"))
     with host() as server:
         trained = trainer(server).train(tmp_path / "run", spec(dataset=folder), nothing)
 
     assert trained.rows == {"liked": 14}
-    assert trained.notes == ["Moderation flagged 1 of 15 rows, which were left out."]
-    assert b"forbidden" not in server.contents["file-1"]
+    assert trained.notes == [
+        "Moderation flagged 1 of 15 rows, which were left out.",
+        "Moderation flagged 1 of 2 held-out rows, which were left out.",
+    ]
+    assert not any(b"forbidden" in content for content in server.contents.values())
     assert "apples" not in (tmp_path / "run" / "job.json").read_text()
 
 
@@ -240,11 +295,40 @@ def test_what_cannot_be_done_is_said_before_anything_is_sent(spec, tmp_path):
         OpenAITrainer("http://127.0.0.1:1/v1", "key", minutes=1, dollars=1, pause=0.01).estimate(spec())
 
 
+def test_openai_itself_has_a_last_day():
+    """From the day on which nobody can create a job there, that is said before anything is asked."""
+    client = OpenAI(api_key="key", base_url="https://api.openai.com/v1", max_retries=0)
+    with pytest.raises(TrainingError, match=r"closed its fine-tuning.*Set learning\.trainer"):
+        check_account(client, BASE, today=date(2027, 1, 6))
+
+
+def test_a_known_price_is_held_to_the_budget():
+    """OpenAI's own prices are known by the longest name that fits; nobody knows those of another host."""
+    openai = "https://api.openai.com/v1"
+    assert price_of("gpt-4.1-mini-2025-04-14", 900_000, openai) == 4.5
+    assert price_of("ft:gpt-4.1-2025-04-14:org:friend:1", 2_000_000, openai) == 50.0
+    assert price_of("gpt-9", 1, openai) is None
+    assert price_of("gpt-4.1-mini-2025-04-14", 1, "https://tuning.example/v1") is None
+
+
 def test_the_schemas_are_those_of_the_description():
-    """What the stand-in is held to is OpenAI's, word for word where the description is at hand, but for its explanations."""
+    """What the stand-in is held to is OpenAI's own, but for what only explains; the description is at hand where the project is built."""
     kept = json.loads(SCHEMAS.read_text("utf-8"))
     assert "MIT License" in kept["license"]
-    whole = json.loads(SHARED.read_text("utf-8"))["components"]["schemas"] if SHARED.exists() else kept["components"]["schemas"]
+    whole = json.loads(SHARED.read_text("utf-8")) if SHARED.exists() else kept
     for name, schema in kept["components"]["schemas"].items():
-        assert whole[name].get("required") == schema.get("required")
-        assert set(whole[name].get("properties", {})) == set(schema.get("properties", {}))
+        assert _without_words(whole["components"]["schemas"][name]) == schema
+
+
+def _without_words(schema: Any, *, named: bool = False) -> Any:
+    """A schema without what only explains; in a mapping of names (`named`) every key is one."""
+    if isinstance(schema, list):
+        return [_without_words(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    words = {"deprecated", "description", "example", "title"}
+    return {
+        key: _without_words(part, named=key == "properties" and not named)
+        for key, part in schema.items()
+        if named or (key not in words and not key.startswith("x-"))
+    }
