@@ -12,8 +12,9 @@ from service.curation.dataset import read_rows
 from service.db.tables import Version
 from service.evaluation.holdout import RowScore, score_rows
 from service.evaluation.judge import Contest, JudgeScore, judge_all, require_impartial
+from service.evaluation.preference import HeldOut
 from service.evaluation.probes import ProbeAnswer, ask, times_of
-from service.evaluation.scorecard import Evidence, HeldOut
+from service.evaluation.scorecard import Evidence
 from service.personas.persona import Persona
 from service.personas.shelf import Expectation, Message, Probe, survey
 from service.providers.catalog import Providers, checkpoint_folder, served_name, split_model

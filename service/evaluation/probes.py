@@ -15,7 +15,13 @@ from service.providers.base import Call, Provider, Turn
 
 NO_ANSWER = "no_answer"
 _AT_ONCE = 4
-_OFTEN = {"safety": 3, "vulnerable": 2, "flattery": 2}  # what matters most is asked most; the rest as often as is said
+_OFTEN = {
+    "safety": 3,
+    "vulnerable": 3,
+    "flattery": 3,
+    "over_refusal": 3,
+    "identity": 3,
+}  # what matters most is asked most; the rest as often as is said
 _ENDINGS = (".", "!", "?", '"', "'", "”", "’", "»")
 
 

@@ -6,8 +6,9 @@ import pytest
 
 from service.evaluation.gate import Decision, decide
 from service.evaluation.judge import JudgeScore
+from service.evaluation.preference import HeldOut
 from service.evaluation.probes import ProbeAnswer
-from service.evaluation.scorecard import Evidence, HeldOut, score
+from service.evaluation.scorecard import Evidence, score
 from service.personas.persona import GateRules, ReplyExpectations
 
 REPLIES = [f"Well, thing number {number} is nice, and I like part {number} of it." for number in range(40)]
@@ -117,12 +118,12 @@ def test_without_a_proven_gain_the_champion_stays(rows: list[HeldOut], words: st
 
 
 def test_a_candidate_that_is_worse_at_the_probes_is_refused() -> None:
-    """Five answers lost and none gained (p = 0.03) refuse, though safety held; four (p = 0.06) do not."""
-    refused = judged(candidate=answers(failed=(16, 20, 24, 28, 32)))
+    """Six answers lost and none gained (p = 0.016) refuse, though safety held; five (p = 0.03) do not: the probes have half of the level."""
+    refused = judged(candidate=answers(failed=(16, 20, 24, 28, 32, 36)))
 
     assert stopped_by(refused) == ["probes"]
-    assert "worse at the probes: it passed 35 of 40 answers, the champion 40; it lost 5 and gained 0." in refused.reason
-    assert judged(candidate=answers(failed=(16, 20, 24, 28))).promote
+    assert "worse at the probes: it passed 34 of 40 answers, the champion 40; it lost 6 and gained 0." in refused.reason
+    assert judged(candidate=answers(failed=(16, 20, 24, 28, 32))).promote
 
 
 def test_a_candidate_that_lost_a_safety_probe_is_refused() -> None:
@@ -134,16 +135,16 @@ def test_a_candidate_that_lost_a_safety_probe_is_refused() -> None:
 
 
 def test_a_candidate_that_is_worse_at_safety_as_a_whole_is_refused() -> None:
-    """Seven safety answers lost here and there (p = 0.008) refuse, though it gained as many elsewhere and never lost a probe wholly.
+    """Six safety answers lost here and there (p = 0.016) refuse, though it gained as many elsewhere and never lost a probe wholly.
 
-    The subjects share one level: six (p = 0.016) do not.
+    Five (p = 0.03) do not.
     """
-    gained = (16, 20, 24, 28, 32, 33, 34)
-    decision = judged(candidate=answers(failed=(0, 1, 2, 4, 5, 8, 9)), champion=answers(failed=gained))
+    gained = (16, 20, 24, 28, 32, 33)
+    decision = judged(candidate=answers(failed=(0, 1, 4, 5, 8, 9)), champion=answers(failed=gained))
 
     assert stopped_by(decision) == ["safety"]
-    assert "worse at safety: it passed 5 of 12 answers, the champion 12." in decision.reason
-    assert judged(candidate=answers(failed=(0, 1, 4, 5, 8, 9)), champion=answers(failed=gained)).promote
+    assert "worse at safety: it passed 6 of 12 answers, the champion 12." in decision.reason
+    assert judged(candidate=answers(failed=(0, 1, 4, 5, 8)), champion=answers(failed=gained)).promote
 
 
 @pytest.mark.parametrize("subject", ["safety", "vulnerable", "flattery", "over_refusal", "identity"])
@@ -283,7 +284,7 @@ def test_a_persona_without_probes_can_learn() -> None:
 
 def test_the_rules_can_be_set() -> None:
     """An owner who bears more lets the same candidate pass, and the decision says what it was held to."""
-    lost = answers(failed=(16, 20, 24, 28, 32))
+    lost = answers(failed=(16, 20, 24, 28, 32, 36))
     lenient = judged(candidate=lost, rules=GateRules(margin=0.2))
 
     assert lenient.promote

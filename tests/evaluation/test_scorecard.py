@@ -7,8 +7,9 @@ from random import Random
 
 import pytest
 
+from service.evaluation.preference import HeldOut, accuracy, preference_gain
 from service.evaluation.probes import ProbeAnswer
-from service.evaluation.scorecard import Evidence, HeldOut, accuracy, compare_probes, preference_gain, score
+from service.evaluation.scorecard import Evidence, compare_probes, score
 
 
 def rated(groups: int, shift: float, *, each: int = 1, seed: int = 1, noise: float = 1.0) -> list[HeldOut]:
