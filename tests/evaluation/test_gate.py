@@ -118,7 +118,7 @@ def test_without_a_proven_gain_the_champion_stays(rows: list[HeldOut], words: st
 
 
 def test_a_candidate_that_is_worse_at_the_probes_is_refused() -> None:
-    """Six answers lost and none gained (p = 0.016) refuse, though safety held; five (p = 0.03) do not: the probes have half of the level."""
+    """Six answers lost and none gained (p = 0.016) refuse, though safety held; five (p = 0.03) do not: the probes have half the level."""
     refused = judged(candidate=answers(failed=(16, 20, 24, 28, 32, 36)))
 
     assert stopped_by(refused) == ["probes"]
