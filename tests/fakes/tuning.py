@@ -197,7 +197,13 @@ def _job(name: str, asked: dict[str, Any], status: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-_OTHERS = {"model": BASE, "seed": 1, "training_file": "file-x", "metadata": {"run_id": "another"}, "method": {"type": "supervised"}}
+_OTHERS = {
+    "model": BASE,
+    "seed": 1,
+    "training_file": "file-x",
+    "metadata": {"run_id": "another", "method": "sft"},
+    "method": {"type": "supervised"},
+}
 
 
 def _check_row(row: dict[str, Any]) -> None:
