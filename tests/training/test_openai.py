@@ -17,7 +17,10 @@ import pytest
 from openai import OpenAI
 
 from service.errors import TrainingError, TrainingStopped
+from service.personas.persona import Persona, PersonaSettings
+from service.settings import Settings
 from service.training.base import Method, Parameters, Progress, RunSpec, Schedule
+from service.training.catalog import Trainers
 from service.training.openai import OpenAITrainer
 from service.training.openai_account import check_account, price_of
 from tests.fakes.contract import SCHEMAS
@@ -293,6 +296,23 @@ def test_what_cannot_be_done_is_said_before_anything_is_sent(spec, tmp_path):
         assert (server.jobs, server.contents) == ({}, {})
     with pytest.raises(TrainingError, match="cannot be reached"):
         OpenAITrainer("http://127.0.0.1:1/v1", "key", minutes=1, dollars=1, pause=0.01).estimate(spec())
+
+
+def test_the_trainer_is_named_by_the_persona(spec, tmp_path):
+    """`openai` is the account of the environment, another name a provider of attune.toml; a name that nobody answers to is refused."""
+    with host() as server:
+        (tmp_path / "attune.toml").write_text(f'[providers.forge]\nkind = "openai"\nbase_url = "{server.url}/v1"\n')
+        trainers = Trainers(Settings(providers=tmp_path / "attune.toml", openai_base_url=f"{server.url}/v1"))
+        for name in ("openai", "forge"):
+            assert "SFT of gpt-4.1-mini" in trainers.trainer_of(friend(name)).estimate(spec()).words
+        with pytest.raises(TrainingError, match="There is no trainer 'nowhere'"):
+            trainers.trainer_of(friend("nowhere"))
+
+
+def friend(trainer: str) -> Persona:
+    """A persona that is trained by this trainer."""
+    settings = {"title": "Friend", "models": ["a:b"], "learning": {"trainer": trainer}}
+    return Persona(name="friend", settings=msgspec.convert(settings, PersonaSettings), template="You are Friend.")
 
 
 def test_openai_itself_has_a_last_day():
