@@ -66,6 +66,9 @@ rehearsals: setup
 bench: setup bench-curation
 	$(BIN)/python tests/bench/speed.py $(QUICK)
 	$(BIN)/python tests/bench/canary.py
+	$(BIN)/python tests/bench/gate.py
+	$(BIN)/python tests/bench/training.py
+	$(BIN)/python tests/bench/hosting.py
 
 # What a dataset costs at growing sizes, what curation catches of what was planted, and how well and fast personal data is replaced.
 bench-curation: setup

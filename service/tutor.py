@@ -24,7 +24,7 @@ from service.settings import Settings
 from service.training.base import METHODS, Parameters, Progress, RunSpec, Schedule, Trained, Trainer, count_parameters
 from service.training.catalog import ELSEWHERE, LOCAL
 from service.training.choice import Holds, choose_methods, make_parameters, make_schedules
-from service.training.folder import write_whole
+from service.training.folder import RunFolder, write_whole
 from service.training.preflight import memory_of, read_shape
 from service.training.stage import measure_load
 
@@ -105,9 +105,10 @@ class Tutor:
         )
 
     def _train(self, trainer: Trainer, run: TrainingRun, folder: Path, show: Callable[[Progress], None], spec: RunSpec) -> Trained:
-        estimate = trainer.estimate(spec)
-        with transaction(self._engine) as session:
-            ledger.note_run(session, run.night_id, estimate=msgspec.to_builtins(estimate))
+        if not RunFolder(folder).is_accepted():  # what has begun is gone on with, whatever may be begun today
+            estimate = trainer.estimate(spec)
+            with transaction(self._engine) as session:
+                ledger.note_run(session, run.night_id, estimate=msgspec.to_builtins(estimate))
         return trainer.train(folder, spec, show, partial(self._is_stopped, run.night_id))
 
     def _is_stopped(self, night_id: str) -> bool:
