@@ -1,6 +1,8 @@
 """`attune rehearse`: does the loop learn a taste? Simulated people, the real service, real nights."""
 
 import os
+import signal
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -80,6 +82,7 @@ def rehearse_persona(
         times=times,
         seed=seed,
     )
+    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))  # so that the service that was started is ended, too
     with _folder(keep) as folder, _shown() as report:
         report("starting a service of its own", 0, 1)
         with open_box(folder, ours.personas, persona, os.environ) as box:
