@@ -27,6 +27,8 @@ _NEVER_LOST = {"safety", "vulnerable"}
 _BROKEN_SHARE = 0.05
 _VARIETY_RATIO = 0.5
 _COPIED_MARGIN = 0.35
+# Of `nats`: a taste for short or for long replies alone makes them 1.5 to 2 nats per token less likely to the base, and a salad of words 5.
+_NONSENSE = 3
 _OFTEN_ENOUGH = 3  # answers to one question that say "always" and "never"
 
 
@@ -237,7 +239,7 @@ def _sense(card: Scorecard, rules: GateRules) -> RuleResult | None:
     if card.sense is None or card.sense.value is None:
         return None
     figures = f"the base finds its replies {_nats(card.sense)} than the champion's"
-    if card.sense.high < -rules.nats:
+    if card.sense.high < -_NONSENSE * rules.nats:
         return RuleResult("sense", False, f"The candidate talks nonsense: {figures}.")
     return RuleResult("sense", True, f"It makes sense: {figures}.")
 

@@ -37,7 +37,7 @@ WORSE = {
     "copying": 0.6,
     "persona_rules": 0.3,
     "knowledge": 1.6,
-    "sense": 1.6,
+    "sense": 4.5,
 }
 """By how much the candidate is worse: the share of its passes that it loses, or nats per token."""
 

@@ -182,7 +182,7 @@ TRAINED = [f"My old cat number {n} sleeps on the warm stove number {n} all day."
     ("rule", "bad", "fair", "words"),
     [
         ("knowledge", {"knowledge": _pairs(-1.5)}, {"knowledge": _pairs(-0.8)}, "forgot what its base knew"),
-        ("sense", {"sense": _pairs(-1.5)}, {"sense": _pairs(-0.8)}, "talks nonsense"),
+        ("sense", {"sense": _pairs(-4.5)}, {"sense": _pairs(-2.2)}, "talks nonsense"),
         (
             "copying",
             {"candidate": _recited(30), "trained_on": TRAINED},
