@@ -1,6 +1,5 @@
 """What training on a dataset would take: tokens by side and form, and dollars where a vendor trains and its price is known."""
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
@@ -10,14 +9,10 @@ import msgspec
 from service.curation.dataset import rows_of
 from service.curation.rows import FILES, Form, Side
 from service.providers.base import Turn
+from service.providers.prices import training_price
 
 _CHARACTERS_PER_TOKEN = 4
 """OpenAI's rule of thumb for English."""
-
-# Dollars per million training tokens: OpenAI's pricing page as mirrored on 2026-11-20. Billed are the tokens of the file times the epochs.
-# New jobs end on 2027-01-06; other hosts that take the same files set their own prices.
-_DOLLARS_PER_MILLION = {"gpt-4.1": 25.0, "gpt-4.1-mini": 5.0, "gpt-4.1-nano": 1.5, "gpt-4o": 25.0, "gpt-4o-mini": 3.0}
-_DATED = re.compile(r"-\d{4}-\d{2}-\d{2}$")
 
 
 class Counter(Protocol):
@@ -77,7 +72,7 @@ def estimate(tokens: int, epochs: int, trainer: str, base: str) -> Cost:
     over = f"{tokens:,} tokens {_times(epochs)}, {passed:,} in all"
     if trainer == "local":
         return Cost(passed, None, f"Training on this machine passes over {over}; it costs time, no dollars.")
-    price = _DOLLARS_PER_MILLION.get(_family(base))
+    price = training_price(base)
     if price is None:
         return Cost(passed, None, f"Training {base} passes over {over}; what that costs is not known here.")
     dollars = round(passed / 1_000_000 * price, 2)
@@ -99,11 +94,6 @@ def _turns(row: dict[str, Any], form: Form) -> Iterator[Turn]:
 
 def _guess(text: str) -> int:
     return -(-len(text) // _CHARACTERS_PER_TOKEN)
-
-
-def _family(base: str) -> str:
-    """`gpt-4.1-mini` of `gpt-4.1-mini-2025-04-14`, and of a fine-tune made of it (`ft:gpt-4.1-mini-2025-04-14:who::what`)."""
-    return _DATED.sub("", base.removeprefix("ft:").partition(":")[0])
 
 
 def _times(epochs: int) -> str:

@@ -8,20 +8,18 @@ import openai
 from openai import OpenAI
 
 from service.errors import TrainingError
+from service.providers.prices import training_price
 
 OPENAI = "api.openai.com"
 _LAST_DAY = date(2027, 1, 6)  # from then on nobody can create a job at OpenAI itself (its page on deprecations, read 2026-11-20)
 _SOON = timedelta(days=30)
-_PRICES = {"gpt-4.1-mini": 5.0, "gpt-4.1-nano": 1.5, "gpt-4.1": 25.0, "gpt-4o-mini": 3.0, "gpt-4o": 25.0}
-"""Dollars for a million trained tokens at OpenAI, as of November 2026; the longest name that fits counts."""
 _NO_MONEY = {"insufficient_quota", "billing_hard_limit_reached"}
 
 
 def price_of(base: str, tokens: int, host: str) -> float | None:
     """What training so many tokens costs, in dollars; None where nobody told us the price."""
-    name = base.removeprefix("ft:")
-    known = [price for prefix, price in sorted(_PRICES.items(), key=lambda item: -len(item[0])) if name.startswith(prefix)]
-    return tokens * known[0] / 1_000_000 if known and OPENAI in host else None
+    price = training_price(base)
+    return tokens * price / 1_000_000 if price is not None and OPENAI in host else None
 
 
 def check_account(client: OpenAI, base: str, today: date | None = None) -> None:
