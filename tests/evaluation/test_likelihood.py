@@ -9,9 +9,8 @@ import pytest
 from tokenizers import Tokenizer
 
 from service.evaluation.holdout import RowScore, ScoringError, score_rows
-from service.hosting.engine import EngineHost
 from service.providers.catalog import STARTER
-from service.training.base import Parameters, RunSpec
+from service.training.base import Parameters, RunSpec, Schedule
 from service.training.local import LocalTrainer
 
 LEARNED = "The red boat is in the old barn."
@@ -28,15 +27,16 @@ ROWS = [_row("Where is it?", LEARNED), _row("Where is it? " * 300, LEARNED), _ro
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The starter, after SFT on one reply to many questions."""
+    """An adapter of the starter, after SFT on one reply to many questions: it is scored on its base."""
     folder = tmp_path_factory.mktemp("trained")
     file = folder / "train.jsonl"
     rows = [{**_row(f"Where is it, {number}?", LEARNED), "label": True} for number in range(16)]
     file.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    spec = RunSpec(base=str(STARTER), method="sft", train=str(file), parameters=Parameters(learning_rate=2e-3, epochs=6))
-    run = LocalTrainer().train(folder / "run", spec, lambda _: None)
-    host = EngineHost("http://127.0.0.1:1", folder)
-    return host.folder_of(host.publish("v1", STARTER, run.adapter).model)
+    schedules = {"sft": Schedule(learning_rate=2e-3, epochs=6)}
+    spec = RunSpec(run_id="r", base=str(STARTER), dataset=str(folder), schedules=schedules, parameters=Parameters())
+    adapter = LocalTrainer().train(folder / "run", spec, lambda _: None).adapter
+    assert adapter is not None
+    return adapter
 
 
 @pytest.fixture(scope="module")
