@@ -77,6 +77,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         """The folder of datasets, training runs and versions on this machine; a working copy when they are kept behind a URL."""
         return (self.home / "artifacts").absolute() if not self.artifacts or self.artifact_url else Path(self.artifacts).absolute()
 
+    def version_folder(self, model: str) -> Path:
+        """Where the embedded engine finds a version of ours, or a base that was fetched."""
+        return self.artifact_folder / "versions" / model
+
     @property
     def artifact_url(self) -> str:
         """Where artifacts are kept besides, as an fsspec URL; empty when the folder is all there is."""

@@ -9,7 +9,6 @@ from service.db.engine import reading, transaction
 from service.db.tables import Version
 from service.personas.persona import Persona
 from service.personas.shelf import read_personas
-from service.providers.catalog import checkpoint_folder
 
 
 @click.command("list")
@@ -73,7 +72,7 @@ def _make_servable(version: Version) -> None:
     """Bring back what was taken from its host to make room; what is served already costs no import."""
     ours = settings()
     run = ours.artifact_folder / "runs" / (version.night_id or "")
-    gone = version.provider == "local" and not checkpoint_folder(version.model or "", ours).is_dir()
+    gone = version.provider == "local" and not ours.version_folder(version.model or "").is_dir()
     if version.night_id and (gone or (run / "withdrawn").exists()):
         from service import keeper  # noqa: PLC0415 - it knows every host and its client: half a second
 

@@ -80,7 +80,7 @@ class Providers:
 
 def checkpoint_folder(model: str, settings: Settings) -> Path:
     """The folder of a model of the embedded engine: the starter, or a version of ours."""
-    return STARTER if model == "starter" else settings.artifact_folder / "versions" / model
+    return STARTER if model == "starter" else settings.version_folder(model)
 
 
 def served_name(provider: str, model: str, settings: Settings) -> str:
