@@ -1,12 +1,9 @@
-"""Bringing the database to the present schema with Alembic."""
+"""Bringing the database to the present schema with Alembic, which is imported only where something is to be brought: it takes as long as
+the rest of a short command."""
 
 from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, inspect, text
 
 from service.db.engine import reading, writing
 from service.errors import Unavailable
@@ -17,12 +14,14 @@ _LOCK = 7_106_841  # any number that nobody else locks on the same PostgreSQL se
 
 def upgrade(engine: Engine) -> None:
     """Apply every migration not yet applied, all or none; raise `Unavailable` for a database made by a newer Attune, or a failing one."""
-    script = ScriptDirectory(str(_FOLDER))
-    current = revision(engine)
-    if current == script.get_current_head():
+    current, known = revision(engine), _revisions()
+    if current == known[-1]:
         return
-    if current is not None and current not in {known.revision for known in script.walk_revisions()}:
+    if current is not None and current not in known:
         raise Unavailable(f"The database was made by a newer Attune (schema {current}). Upgrade Attune before you use it.")
+    from alembic import command  # noqa: PLC0415 - see above
+    from alembic.config import Config  # noqa: PLC0415
+
     config = Config()
     config.set_main_option("script_location", str(_FOLDER))
     with writing(engine) as connection:
@@ -35,4 +34,12 @@ def upgrade(engine: Engine) -> None:
 def revision(engine: Engine) -> str | None:
     """The schema's revision, or None for an empty database; raise `Unavailable` when it cannot be read."""
     with reading(engine) as session:
-        return MigrationContext.configure(session.connection()).get_current_revision()
+        if not inspect(session.connection()).has_table("alembic_version"):
+            return None
+        number: str | None = session.connection().scalar(text("SELECT version_num FROM alembic_version"))
+        return number
+
+
+def _revisions() -> list[str]:
+    """All there are, oldest first: a migration's file begins with its number, and so do their order and their names."""
+    return sorted(file.name.partition("_")[0] for file in (_FOLDER / "versions").glob("[0-9]*.py"))

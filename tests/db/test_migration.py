@@ -9,6 +9,7 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, insert, inspect, text
 from sqlmodel import SQLModel, select
 
@@ -248,3 +249,10 @@ def test_an_upgrade_of_a_locked_database_is_unavailable(tmp_path: Path) -> None:
         assert revision(engine) is None
         upgrade(engine)
         engine.dispose()
+
+
+def test_the_newest_schema_is_told_without_alembic() -> None:
+    """The numbers in the names of the files are Alembic's own, in its order: a short command need not import it to see that all is done."""
+    script = ScriptDirectory(str(Path(migration.__file__).parent / "migrations"))
+
+    assert migration._revisions() == [known.revision for known in reversed(list(script.walk_revisions()))]
