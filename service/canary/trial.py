@@ -53,6 +53,15 @@ def watch(session: Session, persona: Persona, version: Version) -> Canary | None
     return _begin(session, ReceiptKind.watch, version, session.get_one(Version, promotion.previous_id), 1.0, hours)
 
 
+def promote_by_hand(session: Session, persona: Persona, version: Version, reason: str) -> Version:
+    """Serve a version because a person said so; it is watched like one that a night promoted. Raises what `registry.promote` raises."""
+    before = registry.champion(session, persona.name)
+    promoted = registry.promote(session, version, reason, persona.settings.learning.base)
+    if promoted.id != before.id:
+        watch(session, persona, promoted)
+    return promoted
+
+
 def under_way(session: Session, persona: str, kind: ReceiptKind = ReceiptKind.canary) -> Canary | None:
     """The persona's trial of this kind that has not ended."""
     return session.exec(select(Canary).where(Canary.persona == persona, Canary.kind == kind, col(Canary.ended_at).is_(None))).first()

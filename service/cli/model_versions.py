@@ -38,7 +38,7 @@ def list_versions(persona: str | None, as_json: bool) -> None:
 @click.argument("version")
 @as_json
 def promote(persona: str, version: str, as_json: bool) -> None:
-    """Serve VERSION (v0, v1 ...) of PERSONA from the next exchange on."""
+    """Serve VERSION (v0, v1 ...) of PERSONA from the next exchange on, and watch it as after a night."""
     found = read_personas(settings().personas).get(persona)
     with database() as engine:
         with transaction(engine) as session:
@@ -47,9 +47,11 @@ def promote(persona: str, version: str, as_json: bool) -> None:
 
 
 def _promote(engine: Engine, found: Persona, version: str, as_json: bool) -> None:
+    from service.canary.trial import promote_by_hand  # noqa: PLC0415 - a rollback needs none of it, and is to be quick
+
     with transaction(engine) as session:
         wanted = registry.find_version(session, found.name, version)
-        _show(registry.promote(session, wanted, "promoted by hand", found.settings.learning.base), as_json)
+        _show(promote_by_hand(session, found, wanted, "promoted by hand"), as_json)
         _remark(wanted, found)
 
 

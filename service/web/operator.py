@@ -12,7 +12,7 @@ from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, exists, select
 
 from service import keeper, registry
-from service.canary.trial import standing, under_way
+from service.canary.trial import end_by_hand, promote_by_hand, standing, under_way
 from service.db.tables import (
     Dataset,
     Exchange,
@@ -35,6 +35,8 @@ from service.web.guards import known, operating
 from service.web.lists import PageAsked, pages, read_page
 from service.web.state import Desk
 from service.web.wire import (
+    CanaryEndIn,
+    CanaryEndOut,
     CanaryOut,
     DatasetOut,
     ExchangeTrace,
@@ -128,7 +130,7 @@ class OperatorController(Controller):
 
     @post("/versions/{version_id:str}/promotion", status_code=200, summary="Promote a version")
     async def promote(self, version_id: FromPath[str], desk: NamedDependency[Desk]) -> VersionOut:
-        """Serve this version from the next exchange on."""
+        """Serve this version from the next exchange on, and watch it as after a night."""
         version = await desk.read(partial(_version, version_id=version_id))
         await anyio.to_thread.run_sync(keeper.rebuild, desk.settings, version)
         return version_out(await desk.journal.write(partial(_promote, desk=desk, version_id=version_id)))
@@ -143,6 +145,13 @@ class OperatorController(Controller):
         """The version that a share of new conversations tries, or the one watched after its promotion; 404 when there is neither."""
         persona = desk.personas.get(name)
         return await desk.read(partial(_canary, persona=persona.name))
+
+    @post("/personas/{name:str}/canary/end", status_code=200, summary="End a canary")
+    async def end_canary(self, name: FromPath[str], data: JSONBody[CanaryEndIn], desk: NamedDependency[Desk]) -> CanaryEndOut:
+        """Do not wait for the ratings: serve the version on trial (`promote`), or quarantine it with what was new to it (`rollback`)."""
+        persona = desk.personas.get(name)
+        trial = await desk.journal.write(partial(end_by_hand, persona=persona, promote=data.how == "promote"))
+        return CanaryEndOut(outcome=trial.outcome.value if trial.outcome else None, reason=trial.reason)
 
     @post("/personas/{name:str}/rollback", status_code=200, summary="Roll a persona back")
     async def rollback(self, name: FromPath[str], desk: NamedDependency[Desk]) -> VersionOut:
@@ -196,9 +205,10 @@ def _canary(session: Session, persona: str) -> CanaryOut:
 
 
 def _promote(session: Session, desk: Desk, version_id: str) -> Version:
-    version = _version(session, version_id)
-    base = desk.personas.get(version.persona).settings.learning.base if version.persona in desk.personas else None
-    return registry.promote(session, version, "promoted by an operator", base)
+    version, reason = _version(session, version_id), "promoted by an operator"
+    if version.persona in desk.personas:
+        return promote_by_hand(session, desk.personas.get(version.persona), version, reason)
+    return registry.promote(session, version, reason)
 
 
 def _version(session: Session, version_id: str) -> Version:

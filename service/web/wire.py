@@ -207,6 +207,19 @@ class CanaryOut(msgspec.Struct, kw_only=True):
     standing: Standing
 
 
+class CanaryEndIn(_Request, kw_only=True):
+    """How a canary is ended by hand."""
+
+    how: Literal["promote", "rollback"]
+
+
+class CanaryEndOut(msgspec.Struct):
+    """What became of the version, and the sentence that its receipt has."""
+
+    outcome: str | None
+    reason: str | None
+
+
 class DatasetOut(msgspec.Struct, kw_only=True):
     """A frozen dataset."""
 

@@ -3,7 +3,7 @@
 import pytest
 
 from service import registry
-from service.canary.trial import begin, watch
+from service.canary.trial import begin
 from service.chat.exchange import Asked, Ending, close_exchange, find_person, open_stateless
 from service.chat.rating import rate
 from service.db.engine import reading, transaction
@@ -44,10 +44,12 @@ def test_versions_are_listed(trained: Shell) -> None:
 
 
 def test_promotion_and_rollback_move_the_pointer(trained: Shell) -> None:
-    """The promoted version is the champion at once, and a rollback brings the one before it back."""
+    """The promoted version is the champion at once and is watched, and a rollback brings the one before it back."""
     promoted = trained("model", "promote", "friend", "v1", "--json")
     assert (promoted.code, promoted.err) == (0, "")
     assert (promoted.document["version"], promoted.document["stage"]) == ("v1", "champion")
+    watched = trained("model", "canary", "friend", "--json").document
+    assert (watched["kind"], watched["version"], watched["against"]) == ("watch", "v1", "v0")
     rolled = trained("model", "rollback", "friend")
     assert (rolled.code, rolled.out) == (0, "")
     assert rolled.err == "friend v0 is the champion. The next exchange uses it.\n"
@@ -160,11 +162,11 @@ def test_lineage_up_and_down(proved: tuple[Shell, Nights]) -> None:
     assert attune("model", "lineage").code == 2 == attune("model", "lineage", "friend", "--person", nights.rater).code
 
 
-def test_a_watched_version_that_was_not_promoted_by_hand(trained: Shell) -> None:
-    """A watch is a night's or a canary's: promoting by hand begins none."""
+def test_what_is_promoted_by_hand_is_watched_unless_its_persona_watches_nothing(trained: Shell) -> None:
+    """A promotion by hand is watched in words too; with `watch_hours: 0` nothing is."""
     assert trained("model", "promote", "friend", "v1").code == 0
-    assert trained("model", "canary", "friend").code == 3
-    persona = read_personas(trained.personas).get("friend")
-    with trained.database() as engine, transaction(engine) as session:
-        assert watch(session, persona, registry.champion(session, "friend")) is not None
     assert "v1 is watched" in trained("model", "canary", "friend").out
+    file = trained.personas / "friend.md"
+    file.write_text(file.read_text().replace("greeting:", "gate: {watch_hours: 0}\ngreeting:"))
+    assert trained("model", "promote", "friend", "v0").code == 0
+    assert trained("model", "canary", "friend").code == 3

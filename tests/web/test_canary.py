@@ -89,6 +89,35 @@ def test_an_operator_sees_the_canary_and_the_proof(own: Service, boss: httpx.Cli
             complaint(app.get(path), 403)
 
 
+@pytest.mark.parametrize(("how", "champion", "stage"), [("promote", "v1", "champion"), ("rollback", "v0", "quarantined")])
+def test_an_operator_ends_a_canary(own: Service, boss: httpx.Client, how: str, champion: str, stage: str) -> None:
+    """Without waiting for ratings the version serves, or is quarantined; a second end is a 404, another word a 400, another scope a 403."""
+    tried(own)
+    path = "/api/personas/names/canary/end"
+    complaint(boss.post(path, json={"how": "forget"}), 400)
+    with own.client(own.home.key()) as app:
+        complaint(app.post(path, json={"how": how}), 403)
+    ended = boss.post(path, json={"how": how})
+    assert ended.status_code == 200 and "by hand" in ended.json()["reason"]
+    assert say(boss, "Hello")[0] == f"names@{champion}"
+    assert boss.get("/api/versions?persona=names").json()["data"][0]["stage"] == stage
+    assert "No version of names is being tried" in complaint(boss.post(path, json={"how": how}), 404)
+
+
+def test_what_an_operator_promotes_is_watched(own: Service, boss: httpx.Client) -> None:
+    """As after a night; promoting it once more begins no second watch."""
+    tried(own)
+    boss.post("/api/personas/names/canary/end", json={"how": "rollback"})
+    with transaction(own.home.engine) as session:
+        registry.champion(session, "names")
+        session.add(Version(persona="names", number=2, provider="test", model="names-b"))
+    newest = boss.get("/api/versions?persona=names").json()["data"][0]
+    for _ in range(2):
+        assert boss.post(f"/api/versions/{newest['id']}/promotion").status_code == 200
+    watched = boss.get("/api/personas/names/canary").json()
+    assert (watched["kind"], watched["version"], watched["against"]) == ("watch", "v2", "v0")
+
+
 def test_a_rollback_under_load_drops_no_request(own: Service, boss: httpx.Client) -> None:
     """While eight people chat with a version that was promoted, it is rolled back: all are answered, and from then on by the old one."""
     with transaction(own.home.engine) as session:
