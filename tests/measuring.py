@@ -27,7 +27,7 @@ class _Libraries:
             return None
         spec = PathFinder.find_spec(name, path, target)
         if spec is not None and type(spec.loader) is SourceFileLoader:
-            spec.loader.exec_module = _unwatched(spec.loader.exec_module)  # type: ignore[method-assign]
+            spec.loader.exec_module = _unwatched(spec.loader.exec_module)
         return spec
 
 
