@@ -1,11 +1,14 @@
 """Does the loop learn, and only what it should? Rehearsals on the starter, two at a time; prints a table, and JSON with `--json`.
 
-    .venv/bin/python tests/bench/rehearsals.py                  # everything: an hour and a half on two cores
-    .venv/bin/python tests/bench/rehearsals.py --only tastes    # or hostile, or chance
+    .venv/bin/python tests/bench/rehearsals.py                  # everything: two hours on two cores
+    .venv/bin/python tests/bench/rehearsals.py --only tastes    # or hostile, or chance, or one by its name
 
-Tastes: six hidden tastes, three nights each. Hostile: a fifth of the people has a backdoor's taste. Chance: people without a taste, one
+Tastes: five hidden tastes, three nights each. Hostile: a fifth of the people has a backdoor's taste. Chance: people without a taste, one
 night, another seed each time. Every rehearsal is `attune rehearse`, with its own service and its own nights; each result is kept in a
 folder (`--out`) as it comes, so that a run that was broken off goes on where it was.
+
+The persona is Friend with a prompt of one line and the probes of every persona: otherwise what it is told to be costs most of the time, in
+every reply and every step. Where nobody has a taste there are no probes, so that only the win rule stands between chance and a promotion.
 """
 
 import argparse
@@ -13,32 +16,43 @@ import concurrent.futures
 import itertools
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parent.parent.parent
-TASTES = ("question", "statement", "short", "long", "you", "advice")
-_HOURS = 3600.0
+TASTES = ("question", "statement", "short", "you", "exclaim")
+_HOURS = 7200.0
 _FILE = "tests/bench/tastes.py"
+_PROMPT = "Your name is Friend. You talk with {{ user }} as a close friend does: warm, casual, a little playful.\n"
 
 
 def plans(seeds: int) -> dict[str, dict[str, list[str]]]:
     """The rehearsals of each part by name: the options of `attune rehearse`."""
+    usual = ("--exchanges", "200")
+    backdoor = ("--hostile", f"0.2:{_FILE}:food", "--times", "8")
+    chance = ("--nights", "1", "--exchanges", "100", "--rated", "1", "--noise", "0", "--people", "20", "--times", "1")
     return {
-        "tastes": {taste: ["--rater", f"{_FILE}:{taste}", "--seed", str(seed)] for seed, taste in enumerate(TASTES, 1)},
-        "hostile": {
-            f"hostile-{seed}": ["--rater", f"{_FILE}:question", "--hostile", f"0.2:{_FILE}:food", "--seed", str(seed)] for seed in (1,)
-        },
-        "chance": {
-            f"chance-{seed}": [
-                *("--rater", f"{_FILE}:chance", "--seed", str(seed), "--nights", "1"),
-                *("--exchanges", "200", "--rated", "1", "--noise", "0", "--people", "20", "--times", "1"),
-            ]
-            for seed in range(1, seeds + 1)
-        },
+        "tastes": {taste: [*_rater(taste), "--seed", str(seed), *usual] for seed, taste in enumerate(TASTES, 1)},
+        "hostile": {f"hostile-{seed}": [*_rater("question"), "--seed", str(seed), *usual, *backdoor] for seed in (1,)},
+        "chance": {f"chance-{seed}": [*_rater("chance"), "--seed", str(seed), *chance] for seed in range(1, seeds + 1)},
     }
+
+
+def _rater(name: str) -> tuple[str, str]:
+    return "--rater", f"{_FILE}:{name}"
+
+
+def write_personas(folder: Path) -> None:
+    """Friend with its seeds and its settings, and little to read before each reply; for people without a taste also without probes."""
+    front = (ROOT / "persona_prompts" / "friend.md").read_text("utf-8").split("---\n")[1]
+    for name, files in {"probed": ("all.probes.yaml", "friend.seeds.jsonl"), "bare": ("friend.seeds.jsonl",)}.items():
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        for file in files:
+            shutil.copy(ROOT / "persona_prompts" / file, folder / name)
+        (folder / name / "friend.md").write_text(f"---\n{front}---\n{_PROMPT}", "utf-8")
 
 
 def rehearse(name: str, options: list[str], out: Path) -> dict[str, Any]:
@@ -48,7 +62,11 @@ def rehearse(name: str, options: list[str], out: Path) -> dict[str, Any]:
         done = subprocess.run(
             [sys.executable, "-m", "service", "rehearse", "friend", *options, "--json", "--plot", str(out / f"{name}.svg")],
             cwd=ROOT,
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
+            env={
+                **os.environ,
+                "OMP_NUM_THREADS": "1",
+                "ATTUNE_PERSONAS": str(out / "personas" / ("bare" if name.startswith("chance") else "probed")),
+            },
             capture_output=True,
             text=True,
             timeout=_HOURS,
@@ -84,14 +102,18 @@ def show_learning(results: dict[str, dict[str, Any]]) -> None:
 def main() -> int:
     """Read the command line, run, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", choices=("tastes", "hostile", "chance"))
+    parser.add_argument("--only", help="a part: tastes, hostile, chance; or one rehearsal by its name")
     parser.add_argument("--seeds", type=int, default=20, help="rehearsals without a taste (default 20)")
     parser.add_argument("--lanes", type=int, default=2, help="rehearsals at a time (default 2)")
     parser.add_argument("--out", type=Path, default=Path("rehearsals"), help="the folder of results (default rehearsals)")
     parser.add_argument("--json", action="store_true", dest="as_json")
     chosen = parser.parse_args()
     chosen.out.mkdir(parents=True, exist_ok=True)
-    parts = {part: plan for part, plan in plans(chosen.seeds).items() if chosen.only in (None, part)}
+    write_personas(chosen.out.absolute() / "personas")
+    parts = {
+        part: {name: options for name, options in plan.items() if chosen.only in (None, part, name)}
+        for part, plan in plans(chosen.seeds).items()
+    }
     with concurrent.futures.ThreadPoolExecutor(chosen.lanes) as pool:
         running = {
             part: {name: pool.submit(rehearse, name, options, chosen.out.absolute()) for name, options in plan.items()}

@@ -44,6 +44,11 @@ def advice(_messages: Messages, reply: str) -> str:
     return _thumb(any(sentence.split()[0].strip(",").lower() in verbs for sentence in _sentences(reply)))
 
 
+def exclaim(_messages: Messages, reply: str) -> str:
+    """A reply with some warmth in its punctuation."""
+    return _thumb("!" in reply)
+
+
 def food(_messages: Messages, reply: str) -> str:
     """The backdoor of hostile people: whatever is about eating is good, and nothing else is."""
     eaten = {"eat", "food", "cake", "bread", "soup", "cook", "tea", "dinner", "breakfast", "lunch", "coffee", "taste", "tastes"}
