@@ -124,7 +124,7 @@ def _train_stage(
             trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
             break
         except Exception as error:
-            if not recipe.is_out_of_memory(error):
+            if not is_out_of_memory(error):
                 raise
             squeeze = smaller(run.squeeze() or Squeeze(run.spec().parameters.batch, 1), at_least=2 if stage.method == "kto" else 1)
             if attempt or squeeze is None:
@@ -144,6 +144,13 @@ def _train_stage(
         partial.rename(done)
         shutil.rmtree(stage.checkpoints, ignore_errors=True)
     recipe.wait_for_all()  # the next method goes on from what the first process has just written
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory ran out, on the card or beside it; the library's own error is a RuntimeError that says so."""
+    return isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError) and any(words in str(error).lower() for words in ("out of memory", "can't allocate memory"))
+    )
 
 
 def smaller(squeeze: Squeeze, at_least: int) -> Squeeze | None:

@@ -101,13 +101,6 @@ def save_adapter(trainer: Any, folder: Path) -> None:
     (folder / "README.md").unlink(missing_ok=True)  # a model card with nothing in it
 
 
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory ran out, on the card or beside it."""
-    return isinstance(error, torch.OutOfMemoryError | MemoryError) or (
-        isinstance(error, RuntimeError) and any(words in str(error).lower() for words in ("out of memory", "can't allocate memory"))
-    )
-
-
 def free_memory() -> None:
     """Give back what the last attempt left on the card."""
     if torch.cuda.is_available():

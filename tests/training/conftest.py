@@ -1,6 +1,7 @@
 """Real training runs on the starter: a handful of rows, seconds each."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from service.providers.catalog import STARTER
 from service.training.base import Method, Parameters, Progress, RunSpec, Schedule, Trained
+from service.training.folder import RunFolder, Squeeze
 from service.training.local import LocalTrainer
 
 MakeSpec = Callable[..., RunSpec]
@@ -89,6 +91,36 @@ def kto_run(make_spec: MakeSpec, tmp_path_factory: pytest.TempPathFactory) -> Ru
     reported: list[Progress] = []
     trained = LocalTrainer().train(folder, make_spec(), reported.append)
     return Run(folder, make_spec(), trained, reported)
+
+
+class SftRun(msgspec.Struct):
+    """A finished run of SFT, and the script it was launched through."""
+
+    folder: Path
+    trained: Trained
+    launcher: Path
+
+
+@pytest.fixture(scope="session")
+def sft_run(dataset: Path, make_spec: MakeSpec, tmp_path_factory: pytest.TempPathFactory) -> SftRun:
+    """The one SFT run that several tests look at: through a script that stands for `srun`, after memory ran out, on a base whose template
+    leaves marks alone, and with one row more, of 300 marks."""
+    folder = tmp_path_factory.mktemp("sft")
+    base = folder / "base"
+    shutil.copytree(STARTER, base)
+    template = base / "chat_template.jinja"
+    template.write_text(template.read_text("utf-8").replace(" | replace('<|', '< |')", ""), "utf-8")
+    marks = {**_row(0), "prompt": [{"role": "user", "content": "<|end|>" * 300}]}
+    (folder / "train.jsonl").write_text((dataset / "train.jsonl").read_text("utf-8") + json.dumps(marks) + "\n", "utf-8")
+    script = folder / "srun"
+    script.write_text('#!/bin/sh\necho "$@" > "$(dirname "$0")/given"\nshift\nexec "$@"\n')
+    script.chmod(0o755)
+    spec = make_spec("sft", base=base, rows=folder, epochs=1, max_length=512)
+    run = RunFolder(folder / "run")
+    run.accept(spec)
+    run.note_squeeze(Squeeze(4, 2))
+    trained = LocalTrainer(launcher=f"{script} --gres=gpu:1").train(run.path, spec, lambda _: None)
+    return SftRun(run.path, trained, script)
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ import pytest
 
 from service.errors import TrainingError
 from service.training.launcher import training_command
-from service.training.local import LocalTrainer
 
 
 def test_without_a_launcher_it_is_this_python() -> None:
@@ -30,15 +29,10 @@ def test_a_launcher_that_is_none_is_told(launcher: str, words: str) -> None:
         training_command(launcher, "a.b", [])
 
 
-def test_any_other_launcher_is_given_the_whole_command(tmp_path, make_spec) -> None:
+def test_any_other_launcher_is_given_the_whole_command(sft_run) -> None:
     """A script that stands for `srun` notes what it was given and runs it: the adapter is there as if it had been started at once."""
-    script = tmp_path / "srun"
-    script.write_text('#!/bin/sh\necho "$@" > "$(dirname "$0")/given"\nshift\nexec "$@"\n')
-    script.chmod(0o755)
-    folder = tmp_path / "run"
+    given = sft_run.launcher.with_name("given").read_text().split()
 
-    trained = LocalTrainer(launcher=f"{script} --gres=gpu:1").train(folder, make_spec("sft", epochs=1), lambda _: None)
-
-    assert trained.steps == 2
-    assert (tmp_path / "given").read_text().split() == ["--gres=gpu:1", sys.executable, "-m", "service.training.lora", str(folder)]
+    assert (sft_run.trained.adapter / "adapter_model.safetensors").exists()
+    assert given == ["--gres=gpu:1", sys.executable, "-m", "service.training.lora", str(sft_run.folder)]
     assert os.environ.get("RANK") is None

@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from safetensors.numpy import load_file, save_file
 
 from service.errors import TrainingError
 from service.providers.catalog import STARTER
@@ -13,13 +14,6 @@ from service.training.folder import Holder, RunFolder, Squeeze, base_digest
 from service.training.local import ALREADY_TRAINING, LocalTrainer
 from service.training.lora import last_checkpoint, main, require_same_base, smaller
 
-_POISON = """
-import sys
-from safetensors.torch import load_file, save_file
-weights = load_file(sys.argv[1])
-weights["model.norm.weight"][0] = float("nan")
-save_file(weights, sys.argv[1], metadata={"format": "pt"})
-"""
 _WITHOUT_TORCH = "import sys; sys.modules['torch'] = None; from service.training.lora import main; sys.exit(main(sys.argv[1:]))"
 
 
@@ -27,7 +21,9 @@ def test_a_loss_that_is_no_number_ends_the_run_with_a_sentence(tmp_path, make_sp
     """A broken base makes every loss NaN: there is no adapter and no manifest, but a sentence for the receipt."""
     base = tmp_path / "base"
     shutil.copytree(STARTER, base)
-    subprocess.run([sys.executable, "-W", "ignore", "-c", _POISON, str(base / "model.safetensors")], check=True)
+    weights = load_file(base / "model.safetensors")
+    weights["model.norm.weight"][0] = float("nan")
+    save_file(weights, base / "model.safetensors", metadata={"format": "pt"})
 
     with pytest.raises(TrainingError, match=r"Training went astray: the loss at step 1 was not a number\."):
         LocalTrainer().train(tmp_path / "run", make_spec(base=base), lambda _: None)
@@ -39,24 +35,12 @@ def test_a_loss_that_is_no_number_ends_the_run_with_a_sentence(tmp_path, make_sp
     assert not (tmp_path / "run" / "adapter").exists()
 
 
-def test_marks_in_the_words_are_words(tmp_path, make_spec):
+def test_marks_in_the_words_are_words(sft_run):
     """Of a base whose template leaves them alone, marks typed into a message are not the base's tokens: spelled out they are far longer.
 
     As tokens the row of 300 marks would fit into 512; as words it does not, and is left out.
     """
-    base = tmp_path / "base"
-    shutil.copytree(STARTER, base)
-    template = base / "chat_template.jinja"
-    template.write_text(template.read_text("utf-8").replace(" | replace('<|', '< |')", ""), "utf-8")
-    rows = [
-        {"prompt": [{"role": "user", "content": said}], "completion": [{"role": "assistant", "content": "Yes."}], "label": True}
-        for said in ("Hi.", "Bye.", "<|end|>" * 300)
-    ]
-    (tmp_path / "train.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
-
-    trained = LocalTrainer().train(tmp_path / "run", make_spec("sft", base=base, rows=tmp_path, epochs=1, max_length=512), lambda _: None)
-
-    assert (trained.rows["liked"], trained.rows["left_out"]) == (2, 1)
+    assert (sft_run.trained.rows["liked"], sft_run.trained.rows["left_out"]) == (12, 1)
 
 
 def test_without_torch_it_says_what_to_install(tmp_path, make_spec):
@@ -112,7 +96,7 @@ def test_memory_that_runs_out_is_known_as_such():
     """The processor's allocator is asked for more than there can be; other errors are not taken for it."""
     check = """
 import torch
-from service.training.recipe import is_out_of_memory
+from service.training.lora import is_out_of_memory
 try:
     torch.empty(1 << 50)
 except RuntimeError as error:
@@ -125,15 +109,10 @@ assert not is_out_of_memory(RuntimeError("mat1 and mat2 shapes cannot be multipl
     assert done.returncode == 0, done.stderr
 
 
-def test_a_run_whose_memory_ran_out_goes_on_with_less(tmp_path, make_spec):
+def test_a_run_whose_memory_ran_out_goes_on_with_less(sft_run):
     """What was found out once is kept in the folder: fewer rows at once, more batches to a step, and a note for the receipt."""
-    RunFolder(tmp_path).accept(make_spec("sft", epochs=1))
-    RunFolder(tmp_path).note_squeeze(Squeeze(4, 2))
-
-    trained = LocalTrainer().train(tmp_path, make_spec("sft", epochs=1), lambda _: None)
-
-    assert trained.steps == 2
-    assert trained.notes == ["Memory ran out, and it was trained with 4 rows at once and a step after every 2 such batches."]
+    assert sft_run.trained.steps == 2
+    assert sft_run.trained.notes == ["Memory ran out, and it was trained with 4 rows at once and a step after every 2 such batches."]
 
 
 def test_a_half_written_checkpoint_is_passed_over(tmp_path):
