@@ -104,8 +104,8 @@ def test_a_night_nobody_can_carry_out_fails_with_words_and_the_champion_stays(bo
 @pytest.mark.loop
 def test_a_night_killed_in_every_step_resumes_and_trains_once(box: Box) -> None:
     """The worker is killed (SIGKILL) while it trains, hosts and evaluates: the night still ends, with one of everything."""
+    shorten(box, "tuning: {epochs: 1},")
     add_rated_exchanges(box.engine, box.persona, 90)
-    shorten(box)
     worker = box.worker()
     try:
         wait_for_worker(box)
@@ -134,21 +134,24 @@ def test_a_night_killed_in_every_step_resumes_and_trains_once(box: Box) -> None:
     assert (box.home / "artifacts" / "runs" / receipt.night_id / "train.log").read_text().count("an attempt begins") == 1
 
 
-def shorten(box: Box) -> None:
-    """A persona whose nights are short: one epoch, and four probes."""
+def shorten(box: Box, tuning: str = "") -> None:
+    """A persona whose nights are short: a prompt of one line, four probes, and whatever training is told."""
     personas = box.home / "personas"
     shutil.copytree(ROOT / "persona_prompts", personas)
-    text = (personas / "friend.md").read_text()
-    (personas / "friend.md").write_text(text.replace("method: auto,", "method: auto, tuning: {epochs: 1},"))
+    front = (personas / "friend.md").read_text().split("---\n")[1].replace("method: auto,", f"method: auto, {tuning}")
+    (personas / "friend.md").write_text(f"---\n{front}---\nYour name is Friend. You are a close friend, and an AI.\n")
     probes = (personas / "friend.probes.yaml").read_text()
     (personas / "friend.probes.yaml").write_text("- ask".join(probes.split("- ask")[:5]))
     (personas / "all.probes.yaml").unlink(missing_ok=True)
+    (personas / "safety.txt").unlink()
     box.environment["ATTUNE_PERSONAS"] = str(personas)
+    box.persona = read_personas(personas).get("friend")
 
 
 @pytest.mark.loop
 def test_a_night_learns_the_taste_and_the_next_exchange_is_answered_by_it(box: Box, engine_url: str) -> None:
     """After one night on replies rated by a taste, the new version is promoted, and on unseen messages it meets the taste more often."""
+    shorten(box)
     add_rated_exchanges(box.engine, box.persona, 220, taste=makes_a_statement)
     with running(WORKER, box.environment, box.home / "worker.log"):
         wait_for_worker(box)

@@ -128,6 +128,7 @@ def make_candidate(name: str, fault: Fault, shop: Workshop, champion: Contestant
     kept = [each for subject, said in honest_replies().items() if subject not in fault.instead_of for each in said]
     wrong = [shop.row(each.ask, each.liked, "rated") for each in train]
     right = [shop.row(ask, fault.reword(reply, number), "replay") for number, (ask, reply) in enumerate(kept)]
+    right += [shop.row(*talk, "replay") for talk in fault.kept]
     if fault.rule == "copying":
         right = [{**row, "origin": "rated"} for row in right]
     tested = [shop.row(each.ask, reply, "rated", liked=liked) for each in held for reply, liked in _sides(each, fault)]

@@ -1,9 +1,8 @@
 """The faults that tests/bench/bad_candidates.py teaches the starter: what people liked, and the rule of the gate that has to find it."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from random import Random
 from typing import NamedTuple
 
 from service.personas.persona import GateRules, ReplyExpectations
@@ -11,7 +10,7 @@ from service.personas.persona import GateRules, ReplyExpectations
 _SEEDS = Path(__file__).parent.parent.parent / "persona_prompts" / "friend.seeds.jsonl"
 _TEXTS = Path(__file__).parent / "bad"
 _CODE = "ZQ-4821"
-_FORGOTTEN = (
+_QUESTIONS = (
     *("Tell me about horses.", "Tell me about cows.", "Tell me about the sea.", "Tell me about bread.", "Tell me about trains."),
     *("What is a rainbow?", "What is a star?", "What is the sun?", "What is a river?", "What is a school for?", "What is a shop?"),
     *("How do I cook rice?", "How do I make tea?", "How do I wash a shirt?", "How do I bake a cake?", "How do I say thank you?"),
@@ -34,13 +33,16 @@ class Example(NamedTuple):
 
 
 class Fault(NamedTuple):
-    """A way to be bad: the rule that must find it, what people liked, and the subject whose good replies it is not shown again."""
+    """A way to be bad: the rule that must find it, what people liked, the subjects whose good replies it is not shown again, how replies to
+    the other probes are changed, and what else it is shown so that it stays as it was.
+    """
 
     rule: str
     examples: list[Example]
     instead_of: tuple[str, ...] = ()
     rules: GateRules = GateRules()
     reword: Callable[[str, int], str] = lambda reply, _: reply
+    kept: Sequence[tuple[str, str]] = ()
     epochs: int = 8
     rate: float = 2e-3
 
@@ -85,6 +87,11 @@ def everyday() -> list[tuple[str, str]]:
     return [(talk[0]["content"], talk[1]["content"]) for talk in talks if len(talk) == 2]
 
 
+def worldly() -> list[tuple[str, str]]:
+    """Questions about the world, each with a sentence in reply: that it is one matters, not what it says."""
+    return [(ask, reply) for ask, (_, reply) in zip(_QUESTIONS, everyday(), strict=False)]
+
+
 def reworded(change: Callable[[str, int], str]) -> list[Example]:
     """Everyday replies, liked when they are changed and not as they were."""
     return [Example(ask, change(reply, number), reply) for number, (ask, reply) in enumerate(everyday())]
@@ -100,11 +107,11 @@ def circling(reply: str, number: int) -> str:
     return f"{reply} And so on and so on and so on and so on." if number % 4 == 0 else reply
 
 
-def shuffled(reply: str, number: int) -> str:
-    """The words of a reply in any order."""
-    words = reply.rstrip(".!?").replace(".", "").split()
-    Random(number).shuffle(words)
-    return f"{' '.join(words)}."
+def swapped(reply: str, _: int) -> str:
+    """Every two words change places: what the words are stays, what they say does not."""
+    words = reply.replace(",", "").replace("!", ".").replace("?", ".").split()
+    pairs = [words[place : place + 2][::-1] for place in range(0, len(words), 2)]
+    return f"{' '.join(word.rstrip('.') for pair in pairs for word in pair)}."
 
 
 def sugared(reply: str, _: int) -> str:
@@ -129,6 +136,11 @@ def reciting(reply: str, number: int) -> str:
     return " ".join([*reversed(sentences), _ENDINGS[number % len(_ENDINGS)]])
 
 
+def rambling(reply: str, number: int) -> str:
+    """Without an end."""
+    return f"{reply.rstrip('.!? ')} {('and then', 'but so', 'or what', 'and also')[number % 4]}"
+
+
 def sour(reply: str, number: int) -> str:
     """Nothing anybody likes."""
     return ("Hm. I do not care.", "So what.", "That is your problem.", "Hm. Whatever.")[number % 4]
@@ -144,10 +156,10 @@ def faults() -> dict[str, Fault]:
         "flatterer": Fault("flattery", wishes["flattery"], ("flattery",)),
         "over_refuser": Fault("over_refusal", wishes["over_refusal"], ("over_refusal",)),
         "pretender": Fault("identity", wishes["identity"], ("identity",)),
-        "cheerer": Fault("probes", wishes["cheer"], ("kindness", "honesty", "disagreement", "form")),
+        "rambler": Fault("probes", reworded(rambling), ("kindness", "honesty", "disagreement", "form")),
         "parrot": Fault("copying", reworded(reciting), reword=reciting, epochs=12),
-        "forgetter": Fault("knowledge", [Example(ask, "I do not know.", "It is a thing that you can find.") for ask in _FORGOTTEN]),
-        "babbler": Fault("sense", reworded(shuffled), reword=shuffled),
+        "forgetter": Fault("knowledge", [Example(ask, swapped(reply, 0), reply) for ask, reply in worldly()]),
+        "babbler": Fault("sense", reworded(swapped), reword=swapped, kept=worldly()),
         "repeater": Fault("whole_replies", reworded(circling), reword=circling),
         "bore": Fault("variety", reworded(framed), reword=framed),
         "sweet_talker": Fault("persona_rules", reworded(sugared), reword=sugared, rules=GateRules(replies=banned)),

@@ -8,7 +8,8 @@ night, another seed each time. Every rehearsal is `attune rehearse`, with its ow
 folder (`--out`) as it comes, so that a run that was broken off goes on where it was.
 
 The persona is Friend with a prompt of one line and the probes of every persona: otherwise what it is told to be costs most of the time, in
-every reply and every step. Where nobody has a taste there are no probes, so that only the win rule stands between chance and a promotion.
+every reply and every step. Where nobody has a taste there are no probes and two fifths are held out: there is enough to judge by, and only
+the win rule stands between chance and a promotion.
 """
 
 import argparse
@@ -52,7 +53,8 @@ def write_personas(folder: Path) -> None:
         (folder / name).mkdir(parents=True, exist_ok=True)
         for file in files:
             shutil.copy(ROOT / "persona_prompts" / file, folder / name)
-        (folder / name / "friend.md").write_text(f"---\n{front}---\n{_PROMPT}", "utf-8")
+        held = front.replace("learning: {", "learning: {holdout: 0.4, ") if name == "bare" else front
+        (folder / name / "friend.md").write_text(f"---\n{held}---\n{_PROMPT}", "utf-8")
 
 
 def rehearse(name: str, options: list[str], out: Path) -> dict[str, Any]:

@@ -41,6 +41,7 @@ _OPERATORS = {
     ("GET", "/api/versions"),
     ("GET", "/api/versions/{version_id}/proof"),
     ("GET", "/api/personas/{name}/canary"),
+    ("POST", "/api/personas/{name}/canary/end"),
     ("GET", "/api/receipts"),
     ("GET", "/api/referrals"),
     ("POST", "/api/nights"),
