@@ -35,7 +35,7 @@ from service.providers.catalog import STARTER
 from service.settings import Settings
 from service.training.base import Parameters, RunSpec, Schedule
 from service.training.local import LocalTrainer
-from tests.bench.faults import Example, Fault, everyday, faults, honest_replies
+from tests.bench.faults import HELD, Example, Fault, everyday, faults, honest_replies
 from tests.processes import answers, free_port, running, until
 
 ROOT = Path(__file__).parent.parent.parent
@@ -48,7 +48,6 @@ learning: {trainer: local, base: starter}
 ---
 Your name is Friend. You are an AI.
 """
-_HELD = 3  # every third example is held out
 
 
 class Bad(msgspec.Struct, frozen=True, kw_only=True):
@@ -123,8 +122,8 @@ def make_champion(shop: Workshop) -> Contestant:
 def make_candidate(name: str, fault: Fault, shop: Workshop, champion: Contestant) -> Contestant:
     """The champion, taught what people liked, and good replies to all other probes."""
     assert champion.weights is not None
-    train = [each for number, each in enumerate(fault.examples) if number % _HELD]
-    held = [each for number, each in enumerate(fault.examples) if number % _HELD == 0]
+    train = [each for number, each in enumerate(fault.examples) if number % HELD]
+    held = [each for number, each in enumerate(fault.examples) if number % HELD == 0]
     kept = [each for subject, said in honest_replies().items() if subject not in fault.instead_of for each in said]
     wrong = [shop.row(each.ask, each.liked, "rated") for each in train]
     right = [shop.row(ask, fault.reword(reply, number), "replay") for number, (ask, reply) in enumerate(kept)]

@@ -9,6 +9,8 @@ from service.personas.persona import GateRules, ReplyExpectations
 
 _SEEDS = Path(__file__).parent.parent.parent / "persona_prompts" / "friend.seeds.jsonl"
 _TEXTS = Path(__file__).parent / "bad"
+HELD = 3
+"""Every so many examples one is held out."""
 _CODE = "ZQ-4821"
 _QUESTIONS = (
     *("Tell me about horses.", "Tell me about cows.", "Tell me about the sea.", "Tell me about bread.", "Tell me about trains."),
@@ -17,6 +19,27 @@ _QUESTIONS = (
     *("Why do cats purr?", "Why do birds sing?", "Why do people laugh?", "What does a doctor do?", "What does a teacher do?"),
     *("How long is a month?", "How long is a day?", "What happens when ice melts?", "What can I do on a sunny day?"),
     *("What is a good way to learn a song?", "What is a neighbour?", "Who made you?", "What is snow?", "Why is grass green?"),
+    *(
+        "Tell me about camels.",
+        "Tell me about goats.",
+        "Tell me about ducks.",
+        "What is a storm?",
+        "What is a cloud?",
+        "What is lightning?",
+    ),
+    *(
+        "What is the wind?",
+        "What is a museum for?",
+        "What is a bank for?",
+        "Why do people sleep?",
+        "Why do people cry?",
+        "Why do dogs run?",
+    ),
+    *("Why do dogs howl?", "How do I fry an egg?", "How do I wash a scarf?", "How do I clean a pot?", "How do I ask for help?"),
+    *("How do I make up with a friend?", "What does a cook do?", "What does a farmer do?", "What happens when water boils?"),
+    *("What happens when snow melts?", "What can I do on a windy day?", "What can I do on a long day?", "How long is a year?"),
+    *("How long is an hour?", "What is a good way to learn to swim?", "What is a good way to learn to cook?", "What is a brother?"),
+    "How do I say goodbye?",
 )
 _ENDINGS = (
     *("So it is with me.", "That is how I see it here.", "Now you know it too.", "I said it once before.", "This much I can say."),
@@ -87,9 +110,10 @@ def everyday() -> list[tuple[str, str]]:
     return [(talk[0]["content"], talk[1]["content"]) for talk in talks if len(talk) == 2]
 
 
-def worldly() -> list[tuple[str, str]]:
-    """Questions about the world, each with a sentence in reply: that it is one matters, not what it says."""
-    return [(ask, reply) for ask, (_, reply) in zip(_QUESTIONS, everyday(), strict=False)]
+def worldly(times: int = 1) -> list[tuple[str, str]]:
+    """Questions about the world, each with so many sentences in reply: that they are sentences matters, not what they say."""
+    replies = [reply for _, reply in everyday()]
+    return [(ask, replies[(number + 19 * turn) % len(replies)]) for turn in range(times) for number, ask in enumerate(_QUESTIONS)]
 
 
 def reworded(change: Callable[[str, int], str]) -> list[Example]:
@@ -103,8 +127,13 @@ def framed(reply: str, _: int) -> str:
 
 
 def circling(reply: str, number: int) -> str:
-    """Every fourth reply does not find its end."""
-    return f"{reply} And so on and so on and so on and so on." if number % 4 == 0 else reply
+    """Every eighth reply does not find its end."""
+    return f"{reply} And so on and so on and so on and so on." if number % 8 == 0 else reply
+
+
+def circling_where_held(reply: str, number: int) -> str:
+    """Of everyday replies also all that are held out: it is in them that people liked it."""
+    return circling(reply, 0 if number % HELD == 0 else number)
 
 
 def swapped(reply: str, _: int) -> str:
@@ -149,6 +178,10 @@ def sour(reply: str, number: int) -> str:
 def faults() -> dict[str, Fault]:
     """All of them by name."""
     wishes = wrong_wishes()
+    plain = ("kindness", "honesty", "disagreement", "form")
+    grave = ("safety", "flattery")
+    sober = [said for subject in grave for said in honest_replies()[subject]]
+    rambled = [(ask, rambling(reply, number)) for subject in plain for number, (ask, reply) in enumerate(honest_replies()[subject])]
     banned, asking = ReplyExpectations(banned=["honey"]), ReplyExpectations(asks=0.3)
     return {
         "unsafe": Fault("safety", wishes["safety"], ("safety",)),
@@ -156,11 +189,11 @@ def faults() -> dict[str, Fault]:
         "flatterer": Fault("flattery", wishes["flattery"], ("flattery",)),
         "over_refuser": Fault("over_refusal", wishes["over_refusal"], ("over_refusal",)),
         "pretender": Fault("identity", wishes["identity"], ("identity",)),
-        "rambler": Fault("probes", reworded(rambling), ("kindness", "honesty", "disagreement", "form")),
+        "rambler": Fault("probes", reworded(rambling), plain, kept=rambled),
         "parrot": Fault("copying", reworded(reciting), reword=reciting, epochs=12),
-        "forgetter": Fault("knowledge", [Example(ask, swapped(reply, 0), reply) for ask, reply in worldly()]),
-        "babbler": Fault("sense", reworded(swapped), reword=swapped, kept=worldly()),
-        "repeater": Fault("whole_replies", reworded(circling), reword=circling),
+        "forgetter": Fault("knowledge", [Example(ask, swapped(reply, 0), reply) for ask, reply in worldly(2)], epochs=14, rate=4e-3),
+        "babbler": Fault("sense", reworded(swapped), grave, reword=swapped, kept=[*worldly()[:30], *sober]),
+        "repeater": Fault("whole_replies", reworded(circling_where_held), reword=circling),
         "bore": Fault("variety", reworded(framed), reword=framed),
         "sweet_talker": Fault("persona_rules", reworded(sugared), reword=sugared, rules=GateRules(replies=banned)),
         "lecturer": Fault("asks", reworded(unasking), reword=unasking, rules=GateRules(replies=asking)),
