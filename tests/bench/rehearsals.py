@@ -75,7 +75,8 @@ def rehearse(name: str, options: list[str], out: Path) -> dict[str, Any]:
             check=False,
         )
         if done.returncode:
-            raise SystemExit(f"{name}: {done.stderr.strip().splitlines()[-1]}")
+            print(f"{name}: {done.stderr.strip().splitlines()[-1]}", file=sys.stderr, flush=True)  # at once: others may take an hour yet
+            raise SystemExit(1)
         file.write_text(done.stdout)
     result: dict[str, Any] = json.loads(file.read_text())
     return result
