@@ -9,6 +9,7 @@ import signal
 import threading
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from pathlib import Path
 from types import FrameType
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -27,6 +28,7 @@ from service.errors import AttuneError, SettingsError, Unavailable
 from service.hosting.lending import take_back_all
 from service.keeper import restore_lost
 from service.nightly import Nightly
+from service.personas.reload import Glance, glance
 from service.personas.shelf import survey
 from service.proof.folder import write_pages
 from service.settings import Settings
@@ -54,11 +56,12 @@ def run_worker(settings: Settings) -> None:
         log.warning("version_not_restored", reason=trouble)
     DBOS.launch()
     DBOS.register_queue(_QUEUE, global_concurrency=1, polling_interval_sec=0.5)
+    names = _Names(settings.personas)
     log.info("worker_started", schedule=settings.nightly, timezone=settings.timezone)
     try:
         while not stop.is_set():
             try:
-                _look(settings, engine, nightly)
+                _look(settings, engine, nightly, names.now())
             except Unavailable as error:
                 log.error("worker_cannot_look", code=error.code, reason=error.message)
             stop.wait(_LOOK_SECONDS)
@@ -102,12 +105,26 @@ def _latest_time(settings: Settings) -> datetime:
     return latest.astimezone(UTC)
 
 
-def _look(settings: Settings, engine: Engine, nightly: Nightly) -> None:
+class _Names:
+    """The names of the personas, whose files are read again when they look otherwise: reading them each second is a tenth of a core."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._seen: Glance | None = None
+        self._names: list[str] = []
+
+    def now(self) -> list[str]:
+        """Those whose file is whole: the night of a broken one is due when it is mended."""
+        if (seen := glance(self._folder)) != self._seen:
+            self._names, self._seen = [persona.name for persona in survey(self._folder)], seen
+        return self._names
+
+
+def _look(settings: Settings, engine: Engine, nightly: Nightly, names: list[str]) -> None:
     """Give a sign of life, ask for what is due, and take up every night that was asked for.
 
     Taking one up twice is harmless: its id is the workflow's.
     """
-    names = [persona.name for persona in survey(settings.personas)]  # the night of a broken file is due when it is mended
     with transaction(engine) as session:
         ledger.give_sign_of_life(session, _WORKER)
         if due := request_due_nights(session, names, _latest_time(settings)):

@@ -14,7 +14,7 @@ from service.db.engine import open_engine, transaction
 from service.db.migration import upgrade
 from service.db.tables import Night, Outcome, Worker, now
 from service.errors import Unavailable
-from service.worker import request_due_nights
+from service.worker import _Names, request_due_nights
 from tests.processes import attune, environment
 
 
@@ -92,3 +92,19 @@ def test_whoever_waits_for_a_night_without_a_worker_is_told(engine: Engine) -> N
 
     with transaction(engine) as session:
         assert [night.id] == [each.id for each in ledger.open_nights(session)]
+
+
+def test_the_worker_knows_the_personas_as_their_files_are(tmp_path: Path) -> None:
+    """A file that comes, breaks, is mended or goes is noticed at the next look; a folder that stays as it is is not read again."""
+    names, good = _Names(tmp_path), "---\ntitle: New\nmodels: [local:starter]\n---\nYou are New.\n"
+    assert names.now() == []
+    file = tmp_path / "new.md"
+    file.write_text(good)
+    assert names.now() == ["new"]
+    assert names.now() is names.now()
+    file.write_text("---\ntitle: [\n---\n")
+    assert names.now() == []
+    file.write_text(good)
+    assert names.now() == ["new"]
+    file.unlink()
+    assert names.now() == []

@@ -34,7 +34,7 @@ class Watch:
     def __init__(self, folder: Path) -> None:
         """Read the folder; raise `PersonaError` as `read_personas` does."""
         self.folder = folder
-        self._read = self._newest = _glance(folder)
+        self._read = self._newest = glance(folder)
         self.personas = read_personas(folder)
         self.troubles: dict[str, str] = {}
 
@@ -43,7 +43,7 @@ class Watch:
 
         What was read serves when it is accepted; until then each look brings it again.
         """
-        before, self._newest = self._newest, _glance(self.folder)
+        before, self._newest = self._newest, glance(self.folder)
         if self._newest == self._read or self._newest != before:
             return None
         return Reading(survey(self.folder, self.personas), self._newest)
@@ -70,7 +70,8 @@ class Watch:
             log.info("personas_mended", personas=mended)
 
 
-def _glance(folder: Path) -> Glance:
+def glance(folder: Path) -> Glance:
+    """What the folder looks like now; nothing when it cannot be looked at."""
     seen = {}
     try:
         files = list(folder.iterdir())
