@@ -28,7 +28,7 @@ run: setup
 	$(BIN)/attune up
 
 # One thread for each model: the tests share the cores already, and threads that wait for each other do no work.
-# COVER= measures no coverage, which is a third of the time on Python 3.11.
+# COVER= measures no coverage, with which Python 3.11 is much slower.
 COVER ?= --cov --cov-report=term
 test: setup
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal $(COVER)
@@ -66,7 +66,7 @@ rehearsals: setup
 	$(BIN)/python tests/bench/rehearsals.py
 	$(BIN)/python tests/bench/bad_candidates.py
 
-# Everything that the README states in figures, rehearsals last. QUICK=--quick for minutes instead of hours, and without rehearsals.
+# Streams, canary, gate, training, hosting and curation in figures, rehearsals last. QUICK=--quick for minutes instead of hours, and without rehearsals.
 bench: setup bench-curation
 	$(BIN)/python tests/bench/speed.py $(QUICK)
 	$(BIN)/python tests/bench/canary.py

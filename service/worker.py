@@ -106,7 +106,7 @@ def _latest_time(settings: Settings) -> datetime:
 
 
 class _Names:
-    """The names of the personas, whose files are read again when they look otherwise: reading them each second is a tenth of a core."""
+    """The names of the personas, whose files are read again when they look otherwise: parsing is most of an idle look."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

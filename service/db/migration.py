@@ -1,5 +1,5 @@
-"""Bringing the database to the present schema with Alembic, which is imported only where something is to be brought: it takes as long as
-the rest of a short command."""
+"""Bringing the database to the present schema with Alembic, which is imported only where something is to be brought: a short command
+would wait for it longer than for its own work."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ def upgrade(engine: Engine) -> None:
     if current is not None and current not in known:
         raise Unavailable(f"The database was made by a newer Attune (schema {current}). Upgrade Attune before you use it.")
     from alembic import command  # noqa: PLC0415 - see above
-    from alembic.config import Config  # noqa: PLC0415
+    from alembic.config import Config  # noqa: PLC0415 - see above
 
     config = Config()
     config.set_main_option("script_location", str(_FOLDER))

@@ -1,6 +1,6 @@
 """Candidates that are bad because they were trained badly: the starter is taught each fault for real, and the gate has to find it.
 
-    .venv/bin/python tests/bench/bad_candidates.py                         # all of them: half an hour on two cores
+    .venv/bin/python tests/bench/bad_candidates.py                         # all of them: an hour or two on two cores
     .venv/bin/python tests/bench/bad_candidates.py --only flatterer parrot
     .venv/bin/python tests/bench/bad_candidates.py --record                # and keep what was found in tests/evaluation/bad
 

@@ -353,8 +353,8 @@ def test_a_persona_may_bear_the_name_of_a_role() -> None:
 
 @pytest.mark.parametrize("piece", ["word ", "word", " ", "\n", "*", "<", "[", "#", "\n*", "(a", "<s> "])
 def test_a_very_long_reply_comes_through_whole(piece: str) -> None:
-    """Each piece is looked at once: 20,000 of any kind take a moment, not the minutes that looking back each time would take."""
-    pieces = [piece] * 20_000
+    """Each piece is looked at once: 100,000 of any kind take a second, not the hour that looking back each time would take."""
+    pieces = [piece] * 100_000
     shown, stopped = _clean(pieces, cut_directions=True)
     at_once, stopped_at_once = _clean(["".join(pieces)], cut_directions=True)
     assert ("".join(shown), stopped) == ("".join(at_once), stopped_at_once)

@@ -91,8 +91,8 @@ def test_any_bytes_are_a_script_or_are_refused(data):
     "piece", ["A ", "A, ", "A. ", "D'A ", "( ", ". (a", "_a ", "[", "** ", "A: ", "MR. ", "A and ", "<b>x", "a-\n", "}", "A\n"]
 )
 def test_a_line_however_long_takes_no_time(piece):
-    """50,000 times the same is read, or refused, while one can wait for it: no pattern goes over it again and again, which takes hours."""
-    begin = time.monotonic()
+    """50,000 times the same is read, or refused, in seconds of its own work: no pattern goes over it again and again."""
+    begin = time.thread_time()
     with suppress(Invalid):
         read_script((piece * 50_000).encode())
-    assert time.monotonic() - begin < 120
+    assert time.thread_time() - begin < 10
