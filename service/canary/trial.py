@@ -175,23 +175,22 @@ def _end(session: Session, trial: Canary, outcome: Outcome, reason: str, found: 
 
 
 def _write_receipt(session: Session, trial: Canary) -> None:
-    """One of each kind for the version's night; what was not made by a night has none, and a second trial leaves the first one's."""
+    """What became of a trial that has just ended; it leads to the night that made the version, where a night did."""
     version = session.get_one(Version, trial.version_id)
-    if version.night_id is None or trial.outcome is None:
+    if trial.outcome is None:
         return
-    there = select(Receipt.id).where(Receipt.night_id == version.night_id, Receipt.kind == trial.kind)
-    if session.exec(there).first() is None:
-        details = {"share": trial.share, "began": trial.started_at.isoformat(), "until": trial.ends_at.isoformat(), **trial.figures}
-        session.add(
-            Receipt(
-                night_id=version.night_id,
-                kind=trial.kind,
-                persona=trial.persona,
-                outcome=trial.outcome,
-                reason=trial.reason or "",
-                version=version.name,
-                champion=registry.champion(session, trial.persona).name,
-                details={trial.kind.value: details},
-            )
+    details = {"share": trial.share, "began": trial.started_at.isoformat(), "until": trial.ends_at.isoformat(), **trial.figures}
+    session.add(
+        Receipt(
+            night_id=version.night_id,
+            canary_id=trial.id,
+            kind=trial.kind,
+            persona=trial.persona,
+            outcome=trial.outcome,
+            reason=trial.reason or "",
+            version=version.name,
+            champion=registry.champion(session, trial.persona).name,
+            details={trial.kind.value: details},
         )
-        session.flush()
+    )
+    session.flush()

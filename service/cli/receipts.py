@@ -8,7 +8,7 @@ from sqlmodel import Session, col, select
 from service.cli.dataset_show import show_markdown
 from service.cli.output import as_json, database, settings, show_json, show_rows
 from service.db.engine import reading
-from service.db.tables import Night, Outcome, Receipt, ReceiptKind
+from service.db.tables import Canary, Night, Outcome, Receipt, ReceiptKind, Version
 from service.errors import Invalid, NotFound
 from service.personas.shelf import read_personas
 from service.proof.page import write_page
@@ -55,13 +55,16 @@ def list_receipts(persona: str | None, outcome: str | None, kind: str | None, li
 @click.option("--markdown", is_flag=True, help="Print the page as Markdown, on a terminal too.")
 @as_json
 def show(named: str, persona: str | None, markdown: bool, as_json: bool) -> None:
-    """Show a receipt with the proof page of its night: an id, or the end of one as the list shows it.
+    """Show a receipt with the proof page of its night or version: an id, or the end of one as the list shows it.
 
-    With --json the receipt as it was written, and the record of its night as it stands now.
+    With --json the receipt as it was written, and the record of its night or version as it stands now.
     """
     with database() as engine, reading(engine) as session:
         receipt = _find(session, named, persona)
-        record = record_of(session, settings().artifact_folder, session.get_one(Night, receipt.night_id))
+        night = session.get_one(Night, receipt.night_id) if receipt.night_id else None
+        trial = session.get_one(Canary, receipt.canary_id) if receipt.canary_id else None
+        version = session.get_one(Version, trial.version_id) if trial else None
+        record = record_of(session, settings().artifact_folder, night, version)
     if as_json:
         show_json({**_as_dict(receipt), "record": record})
         return
@@ -94,6 +97,7 @@ def _as_dict(receipt: Receipt) -> dict[str, Any]:
         "id": receipt.id,
         "persona": receipt.persona,
         "night": receipt.night_id,
+        "trial": receipt.canary_id,
         "kind": receipt.kind.value,
         "outcome": receipt.outcome.value,
         "reason": receipt.reason,

@@ -510,11 +510,15 @@ class Evaluation(SQLModel, table=True):
 
 
 class Receipt(SQLModel, table=True):
-    """What a night decided and why, or the canary or the watch of the version that it made; never changed."""
+    """What a night decided and why, or how a canary or a watch ended; never changed. One for each night and one for each trial.
+
+    A trial's `night_id` is the night that made its version, None for a version that no night made.
+    """
 
     __tablename__ = "receipt"
     id: str = Field(default_factory=new_id, primary_key=True)
-    night_id: str = Field(foreign_key="night.id")
+    night_id: str | None = Field(default=None, foreign_key="night.id")
+    canary_id: str | None = Field(default=None, foreign_key="canary.id", unique=True)
     kind: ReceiptKind = ReceiptKind.night
     persona: str = Field(index=True)
     outcome: Outcome
@@ -523,7 +527,16 @@ class Receipt(SQLModel, table=True):
     champion: str | None = None
     details: dict[str, Any] = Field(sa_column=_json())
     created_at: datetime = Field(default_factory=now)
-    __table_args__ = (UniqueConstraint("night_id", "kind"),)
+    __table_args__ = (
+        Index("receipt_night_id", "night_id"),
+        Index(
+            "one_receipt_of_a_night",
+            "night_id",
+            unique=True,
+            sqlite_where=text("kind = 'night'"),
+            postgresql_where=text("kind = 'night'"),
+        ),
+    )
 
 
 class Worker(SQLModel, table=True):

@@ -32,7 +32,7 @@ _PROMPT = "Your name is Friend. You talk with {{ user }} as a close friend does:
 
 def plans(seeds: int) -> dict[str, dict[str, list[str]]]:
     """The rehearsals of each part by name: the options of `attune rehearse`."""
-    usual = ("--exchanges", "200")
+    usual = ("--exchanges", "400")
     backdoor = ("--hostile", f"0.2:{_FILE}:food", "--times", "8")
     chance = ("--nights", "1", "--exchanges", "100", "--rated", "1", "--noise", "0", "--people", "20", "--times", "1")
     return {

@@ -4,7 +4,7 @@ import pytest
 
 from service import registry
 from service.canary.look import look
-from service.canary.trial import begin, busy, end_by_hand, standing, under_way, watch
+from service.canary.trial import begin, busy, end_by_hand, promote_by_hand, standing, under_way, watch
 from service.chat.exchange import find_person
 from service.chat.rating import rate, withdraw
 from service.curation.reviews import held_samples, list_reviews
@@ -188,7 +188,8 @@ def test_who_comes_first_decides(stand: Stand) -> None:
         registry.promote(session, session.get_one(Version, first), "by hand")
     look(stand.engine, stand.settings)
     assert (stand.trial(again).outcome, stand.stages()["v1"]) == (Outcome.promoted, Stage.champion)
-    assert len(stand.receipts()) == 1  # a night's canary has one receipt, and it is never changed
+    told = [(receipt.canary_id, receipt.version, receipt.kind, receipt.outcome) for receipt in stand.receipts()]
+    assert told == [(trial, "v1", "canary", "skipped"), (again, "v1", "canary", "promoted")]  # the second trial has a receipt of its own
 
 
 def test_a_base_that_the_persona_has_left_ends_the_trial(stand: Stand) -> None:
@@ -225,6 +226,22 @@ def test_nobody_is_watched_where_the_persona_says_so(stand: Stand) -> None:
         version = registry.promote(session, session.get_one(Version, first), "a night")
         assert watch(session, stand.persona, version) is None
         assert find_person(session, "visitor:x").id
+
+
+def test_a_version_that_no_night_made_is_watched_too(stand: Stand) -> None:
+    """Going back to the start by hand is a promotion: its watch ends with a receipt, which leads to no night."""
+    first = stand.add_version(1)
+    with transaction(stand.engine) as session:
+        start = registry.champion(session, "friend")
+        registry.promote(session, session.get_one(Version, first), "a night")
+        promote_by_hand(session, stand.persona, start, "promoted by hand")
+        trial = under_way(session, "friend", ReceiptKind.watch)
+        assert trial is not None and trial.version_id == start.id
+        trial_id = trial.id
+    stand.pass_hours(trial_id)
+    look(stand.engine, stand.settings)
+    (receipt,) = stand.receipts()
+    assert (receipt.canary_id, receipt.night_id, receipt.version, receipt.outcome) == (trial_id, None, "v0", "promoted")
 
 
 def test_a_watch_ends_when_another_version_takes_over(stand: Stand) -> None:

@@ -2,6 +2,10 @@
 
 import pytest
 
+from service import registry
+from service.canary.trial import drop
+from service.db.engine import transaction
+from service.db.tables import Canary, ReceiptKind, now
 from tests.cli.conftest import Shell
 from tests.proof.conftest import Nights, leave_nights
 
@@ -35,6 +39,22 @@ def test_a_receipt_is_shown_with_its_page(proved: tuple[Shell, Nights]) -> None:
     shown = attune("receipts", "show", good["id"][-8:], "--json").document
     assert shown["reason"] == "The candidate takes over." and shown["record"]["version"]["name"] == "v1"
     assert attune("receipts", "show", good["id"]).out.startswith("# friend v1\n")
+
+
+def test_a_receipt_of_a_trial_without_a_night_shows_the_version(proved: tuple[Shell, Nights]) -> None:
+    """The start was watched, and no night made it: its receipt leads to the trial, and the page is that of the version."""
+    attune = proved[0]
+    with attune.database() as engine, transaction(engine) as session:
+        start = registry.list_versions(session, "friend")[-1]
+        trial = Canary(persona="friend", kind=ReceiptKind.watch, version_id=start.id, champion_id=start.id, share=1.0, ends_at=now())
+        session.add(trial)
+        session.flush()
+        drop(session, trial, "v1 took its place before the watch was over.")
+        trial_id = trial.id
+    shown = attune("receipts", "show", "--json").document
+    assert (shown["trial"], shown["night"], shown["kind"], shown["version"]) == (trial_id, None, "watch", "v0")
+    assert shown["record"]["version"]["name"] == "v0" and shown["record"]["night"] is None
+    assert "v1 took its place before the watch was over." in attune("receipts", "show", "--markdown").out
 
 
 @pytest.mark.parametrize(("named", "code"), [("00000000", 3), ("a", 3), ("%%%%%%%%", 3), ("latest", 0)])

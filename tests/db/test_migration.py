@@ -18,14 +18,19 @@ from service.db import migration
 from service.db.engine import open_engine, reading, transaction
 from service.db.migration import revision, upgrade
 from service.db.tables import (
+    Canary,
     Conversation,
     Exchange,
     ExchangeState,
     LikedExchange,
+    Night,
+    Outcome,
     Person,
     Promotion,
     Prompt,
     Rating,
+    Receipt,
+    ReceiptKind,
     Stage,
     Version,
     now,
@@ -174,6 +179,37 @@ def _liked(engine: Engine) -> list[tuple[Any, ...]]:
     with reading(engine) as session:
         rows = session.exec(select(LikedExchange).order_by(LikedExchange.exchange_id)).all()
         return [(row.words, row.exchange_id, row.rating_id, row.persona, row.conversation_id, row.person_id, row.rater_id) for row in rows]
+
+
+def test_receipts_of_before_find_their_trials(empty: Engine) -> None:
+    """A receipt of a canary is that of the version's first one; on the way back later ones and those without a night go, and no other."""
+    upgrade(empty)
+    with transaction(empty) as session:
+        session.add(Night(id="n", persona="friend", ended_at=now()))
+        session.flush()
+        session.add_all([Version(id="v0", persona="friend", number=0), Version(id="v1", persona="friend", number=1, night_id="n")])
+        session.flush()
+        trials = [
+            ("t1", "v1", ReceiptKind.canary),
+            ("t2", "v1", ReceiptKind.canary),
+            ("t3", "v1", ReceiptKind.watch),
+            ("t4", "v0", ReceiptKind.watch),
+        ]
+        session.add_all(
+            Canary(id=name, persona="friend", kind=kind, version_id=version, champion_id="v0", share=0.5, ends_at=now(), ended_at=now())
+            for name, version, kind in trials
+        )
+        session.flush()
+        same = {"persona": "friend", "outcome": Outcome.skipped, "reason": "r", "details": {}}
+        session.add(Receipt(id="r0", night_id="n", **same))
+        for name, version, kind in trials:
+            night = "n" if version == "v1" else None
+            session.add(Receipt(id=name.replace("t", "r"), night_id=night, canary_id=name, kind=kind, **same))
+    go_to(empty, "0007")
+    upgrade(empty)
+    with reading(empty) as session:
+        kept = session.exec(select(Receipt).order_by(Receipt.id)).all()
+    assert [(row.id, row.night_id, row.canary_id) for row in kept] == [("r0", "n", None), ("r1", "n", "t1"), ("r3", "n", "t3")]
 
 
 def test_the_way_back_leaves_no_table(empty: Engine) -> None:
