@@ -10,7 +10,7 @@ _COMMANDS = {
     "lineage": "service.cli.model_show:lineage",
     "fetch": "service.cli.model_fetch:fetch",
     "promote": "service.cli.model_versions:promote",
-    "rollback": "service.cli.model_versions:rollback",
+    "rollback": "service.cli.model_rollback:rollback",
     "canary": "service.cli.model_canary:canary",
 }
 

@@ -58,6 +58,15 @@ def test_promotion_and_rollback_move_the_pointer(trained: Shell) -> None:
     assert stages == {"v0": "champion", "v1": "retired", "v2": "quarantined"}
 
 
+def test_a_broken_persona_holds_up_no_rollback(trained: Shell) -> None:
+    """Whoever broke the file in haste can still go back; a persona that never was is exit 3."""
+    assert trained("model", "rollback", "ghost").code == 3
+    trained("model", "promote", "friend", "v1")
+    (trained.personas / "friend.md").write_text("---\ntitle: [\n---\n")
+    assert trained("model", "promote", "friend", "v0").code != 0
+    assert trained("model", "rollback", "friend", "--json").document["version"] == "v0"
+
+
 def test_what_may_not_serve_is_a_conflict(trained: Shell) -> None:
     """A quarantined version is exit 7, and what served before still serves; a version of digits beyond reason is just unknown."""
     refused = trained("model", "promote", "friend", "v2", "--json")
