@@ -1,4 +1,4 @@
-"""`attune model rollback`: the version before serves again. It is made to be quick and reads no persona, so a broken one is in nobody's way."""
+"""`attune model rollback`: the version before serves again. Made to be quick; it reads no persona, so a broken one is in nobody's way."""
 
 import rich_click as click
 
