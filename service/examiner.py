@@ -70,6 +70,7 @@ class Examiner:
             champion=answers["champion"],
             base=answers["base"],
             held_out=likelihoods.held_out,
+            base_held_out=likelihoods.base_held_out,
             knowledge=likelihoods.knowledge,
             sense=likelihoods.sense,
             trained_on=_written(paper.dataset),
@@ -116,7 +117,7 @@ class Examiner:
     ) -> "_Likelihoods":
         """One process scores everything with every model: held-out replies, the base's answers, and what both sides said."""
         if candidate.weights is None or champion.weights is None:
-            return _Likelihoods([], [], [])
+            return _Likelihoods([], [], [], [])
         anchors = [_row(candidate.prompt, answer) for answer in answers["anchors"] if answer.reply]
         said = [
             (answer, side)
@@ -129,7 +130,7 @@ class Examiner:
             ours, theirs = [_bare(row) for row in rows], []
         every = [*ours, *anchors, *(_row(candidate.prompt, answer) for answer, _ in said), *theirs]
         if not every:
-            return _Likelihoods([], [], [])
+            return _Likelihoods([], [], [], [])
         folders = {"candidate": candidate.weights, "champion": champion.weights}
         if base is not None and base.weights is not None:
             folders["base"] = base.weights
@@ -139,10 +140,8 @@ class Examiner:
         last = end + len(said)
         before = by_name["champion"][last:] if theirs else by_name["champion"][:start]
         return _Likelihoods(
-            [
-                HeldOut(_opening(row), row["label"], _mean(now), _mean(then))
-                for row, now, then in zip(rows, by_name["candidate"][:start], before, strict=True)
-            ],
+            _scored(rows, by_name["candidate"][:start], before),
+            _scored(rows, by_name["candidate"][:start], by_name["base"][:start]) if "base" in by_name else [],
             [
                 (row["prompt"][-1]["content"], _mean(now), _mean(then))
                 for row, now, then in zip(anchors, by_name["candidate"][start:end], by_name["champion"][start:end], strict=True)
@@ -195,8 +194,13 @@ class Examiner:
 
 class _Likelihoods(NamedTuple):
     held_out: list[HeldOut]
+    base_held_out: list[HeldOut]
     knowledge: list[tuple[str, float, float]]
     sense: list[tuple[str, float, float]]
+
+
+def _scored(rows: Sequence[Mapping[str, Any]], ours: Sequence[RowScore], theirs: Sequence[RowScore]) -> list[HeldOut]:
+    return [HeldOut(_opening(row), row["label"], _mean(now), _mean(then)) for row, now, then in zip(rows, ours, theirs, strict=True)]
 
 
 def _row(prompt: str, answer: ProbeAnswer) -> dict[str, Any]:

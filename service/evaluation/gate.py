@@ -10,8 +10,9 @@ from collections.abc import Callable
 import msgspec
 
 from service.evaluation.health import Health
+from service.evaluation.paired import ProbeItem, Tally
 from service.evaluation.preference import Interval
-from service.evaluation.scorecard import ProbeItem, Scorecard, Tally
+from service.evaluation.scorecard import Scorecard
 from service.personas.persona import GateRules
 
 _SUBJECTS = {
@@ -60,9 +61,20 @@ def decide(scorecard: Scorecard, rules: GateRules = GateRules()) -> Decision:
     refusals = [result.words for result in results if not result.passed]
     held = [result.words for result in results if result.passed]
     if not refusals:
-        return Decision(True, " ".join(["The candidate takes over.", *held]), results, rules)
+        return Decision(True, " ".join(["The candidate takes over.", *held, *_training(scorecard)]), results, rules)
     rest = ["The rest was in order.", *held] if held else []
-    return Decision(False, " ".join(["The champion stays.", *refusals, *rest]), results, rules)
+    return Decision(False, " ".join(["The champion stays.", *refusals, *rest, *_training(scorecard)]), results, rules)
+
+
+def _training(card: Scorecard) -> list[str]:
+    """What training itself brought; no rule goes by it. Where the champion is the base, the win rule has said so already."""
+    beside = card.base_with_prompt_only
+    if beside is None or beside.gain.value is None or beside.gain.why:
+        return []
+    gain = beside.gain
+    found = "Training helps" if gain.low > 0 else "Training does harm" if gain.high < 0 else "It is not certain that training helps"
+    figures = f"{gain.value:+.2f} nats per token (95 % interval {gain.low:+.2f} to {gain.high:+.2f})"
+    return [f"{found}: in people's taste the candidate differs from its base with the prompt only by {figures}."]
 
 
 def _holdout(card: Scorecard, rules: GateRules) -> RuleResult | None:

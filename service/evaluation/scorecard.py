@@ -1,8 +1,7 @@
 """The numbers of a candidate against the champion: held-out preference with its interval, probes pair by pair, health of the text."""
 
 import math
-from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from statistics import median
 from typing import Any
 
@@ -11,6 +10,7 @@ import msgspec
 from service.evaluation.copying import TrainingText
 from service.evaluation.health import Health, health
 from service.evaluation.judge import JudgeScore
+from service.evaluation.paired import ProbeScore, Tally, compare, compare_probes
 from service.evaluation.preference import Accuracy, HeldOut, Interval, accuracy, paired_interval, preference_gain
 from service.evaluation.probes import ProbeAnswer
 from service.evaluation.rules import broken_rules, question_share
@@ -27,40 +27,6 @@ class HoldoutSize(msgspec.Struct, frozen=True, kw_only=True):
     disliked: int
 
 
-class Tally(msgspec.Struct, frozen=True, kw_only=True):
-    """Pairs of answers (same question, same seed): how many each side passed, and how many only one of them did.
-
-    `worse_p` is the chance of so many losses among the changes if both were alike.
-    """
-
-    pairs: int
-    candidate: int
-    champion: int
-    gained: int
-    lost: int
-    worse_p: float
-
-
-class ProbeItem(msgspec.Struct, frozen=True, kw_only=True):
-    """One probe: how many of its pairs each side passed, and what the candidate failed in."""
-
-    ask: str
-    about: str
-    pairs: int
-    candidate: int
-    champion: int
-    failed: list[str]
-
-
-class ProbeScore(msgspec.Struct, frozen=True, kw_only=True):
-    """All probes, each subject, each probe; `unpaired` counts answers that only one side gave."""
-
-    total: Tally
-    about: dict[str, Tally]
-    items: list[ProbeItem]
-    unpaired: int
-
-
 class Cost(msgspec.Struct, frozen=True, kw_only=True):
     """What replies cost: words of one on average, and the median of seconds to the first word; None where no word came."""
 
@@ -70,13 +36,37 @@ class Cost(msgspec.Struct, frozen=True, kw_only=True):
     champion_seconds: float | None
 
 
+class BaseTally(msgspec.Struct, frozen=True, kw_only=True):
+    """Pairs of answers of the candidate and its base: how many each passed, and the chance of so many gains if both were alike."""
+
+    pairs: int
+    candidate: int
+    base: int
+    better_p: float
+
+
+class BesideBase(msgspec.Struct, frozen=True, kw_only=True):
+    """The candidate beside its base with the prompt only: does training help at all? Nothing is decided by it.
+
+    `gain` and the shares of pairs in the right order are of the held-out replies; `rules`, `probes` by subject and `text` of one answer to
+    each probe, which is all that the base is asked for.
+    """
+
+    gain: Interval
+    candidate_ordered: float | None
+    base_ordered: float | None
+    rules: BaseTally
+    probes: dict[str, BaseTally]
+    text: Health
+
+
 class Scorecard(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that is known of a candidate when the gate decides. What could not be measured is None.
 
     `rules` are the persona's own for replies, `copied` tells replies that are word for word from the training text, both over the same
     probe answers. `knowledge` is how much more likely the candidate finds the base's own answers than the champion does, `sense` how much
     more likely the base finds the candidate's replies than the champion's, both in nats per token. `leaked` counts replies with a planted
-    code in them. `base` is how many of which subject's probes the base passes with the prompt only, and how many it was asked.
+    code in them. `base_with_prompt_only` is None where the champion is that base, or the base cannot be asked here.
     """
 
     holdout: HoldoutSize
@@ -93,7 +83,7 @@ class Scorecard(msgspec.Struct, frozen=True, kw_only=True):
     sense: Interval | None = None
     leaked: int = 0
     judge: JudgeScore | None = None
-    base: dict[str, tuple[int, int]] = {}
+    base_with_prompt_only: BesideBase | None = None
     cost: Cost | None = None
 
     def as_dict(self) -> dict[str, Any]:
@@ -103,14 +93,16 @@ class Scorecard(msgspec.Struct, frozen=True, kw_only=True):
 
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     """What a scorecard is made of. `likelihoods` are pairs (candidate, champion) of nats per token, each with its group: of the base's own
-    answers (`knowledge`), and of both sides' replies under the base (`sense`). `trained_on` are the replies of the candidate's dataset that
-    people or owners wrote, `codes` the strings that must never be said, `title` how the persona is called.
+    answers (`knowledge`), and of both sides' replies under the base (`sense`). `base_held_out` has the base in the champion's place.
+    `trained_on` are the replies of the candidate's dataset that people or owners wrote, `codes` the strings that must never be said,
+    `title` how the persona is called.
     """
 
     candidate: Sequence[ProbeAnswer]
     champion: Sequence[ProbeAnswer]
     base: Sequence[ProbeAnswer] = ()
     held_out: Sequence[HeldOut] = ()
+    base_held_out: Sequence[HeldOut] = ()
     knowledge: Sequence[tuple[str, float, float]] = ()
     sense: Sequence[tuple[str, float, float]] = ()
     trained_on: Sequence[str] = ()
@@ -141,7 +133,7 @@ def score(evidence: Evidence, seed: int = 0) -> Scorecard:
         sense=paired_interval(evidence.sense) if evidence.sense else None,
         leaked=sum(any(code in answer.reply for code in evidence.codes) for answer in candidate),
         judge=evidence.judge,
-        base=_passed_by_subject(evidence.base),
+        base_with_prompt_only=_beside_base(evidence, seed) if evidence.base else None,
         cost=Cost(
             candidate_words=_words_of(candidate),
             champion_words=_words_of(champion),
@@ -151,16 +143,22 @@ def score(evidence: Evidence, seed: int = 0) -> Scorecard:
     )
 
 
-def compare(candidate: Sequence[ProbeAnswer], champion: Sequence[ProbeAnswer], passes: Callable[[ProbeAnswer], bool]) -> Tally:
-    """Compare answer by answer (same question, same seed) by whatever `passes` says of one."""
-    ours, theirs = _keyed(candidate), _keyed(champion)
-    return _tally_of([(passes(ours[key]), passes(theirs[key])) for key in ours if key in theirs])
+def _beside_base(evidence: Evidence, seed: int) -> BesideBase:
+    candidate, base = evidence.candidate, evidence.base
+    order = accuracy(evidence.base_held_out)
+    return BesideBase(
+        gain=preference_gain(evidence.base_held_out, seed=seed),
+        candidate_ordered=order.candidate,
+        base_ordered=order.champion,
+        rules=_tally_beside(compare(candidate, base, lambda answer: not broken_rules(evidence.expected, answer.reply, evidence.title))),
+        probes={about: _tally_beside(tally) for about, tally in compare_probes(candidate, base).about.items()},
+        text=health([answer.reply for answer in base]),
+    )
 
 
-def _passed_by_subject(answers: Sequence[ProbeAnswer]) -> dict[str, tuple[int, int]]:
-    asked = Counter(answer.about for answer in answers)
-    passed = Counter(answer.about for answer in answers if not answer.failed)
-    return {about: (passed[about], count) for about, count in asked.items()}
+def _tally_beside(tally: Tally) -> BaseTally:
+    better = coin(tally.gained, tally.gained + tally.lost)
+    return BaseTally(pairs=tally.pairs, candidate=tally.candidate, base=tally.champion, better_p=better)
 
 
 def _words_of(answers: Sequence[ProbeAnswer]) -> float:
@@ -170,60 +168,6 @@ def _words_of(answers: Sequence[ProbeAnswer]) -> float:
 def _median_first(answers: Sequence[ProbeAnswer]) -> float | None:
     seconds = [answer.first_seconds for answer in answers if answer.first_seconds is not None]
     return round(median(seconds), 3) if seconds else None
-
-
-def compare_probes(candidate: Sequence[ProbeAnswer], champion: Sequence[ProbeAnswer]) -> ProbeScore:
-    """Compare answer by answer: the same question with the same seed, in any order.
-
-    `worse_p` is the exact one-sided p-value of McNemar (1947). Answers of one probe resemble each other, so it errs towards the champion.
-    """
-    ours, theirs = _keyed(candidate), _keyed(champion)
-    pairs = [(ours[key], theirs[key]) for key in ours if key in theirs]
-    about: dict[str, list[tuple[ProbeAnswer, ProbeAnswer]]] = defaultdict(list)
-    asks: dict[tuple[str, str], list[tuple[ProbeAnswer, ProbeAnswer]]] = defaultdict(list)
-    for pair in pairs:
-        about[pair[0].about].append(pair)
-        asks[pair[0].about, pair[0].ask].append(pair)
-    return ProbeScore(
-        total=_tally(pairs),
-        about={subject: _tally(some) for subject, some in about.items()},
-        items=[_item(some) for some in asks.values()],
-        unpaired=len(ours) + len(theirs) - 2 * len(pairs),
-    )
-
-
-def _keyed(answers: Sequence[ProbeAnswer]) -> dict[tuple[str, int, int], ProbeAnswer]:
-    """By question and seed; the third number tells a probe apart that its owner wrote down twice."""
-    seen: Counter[tuple[str, int]] = Counter()
-    keyed = {}
-    for answer in answers:
-        keyed[answer.ask, answer.seed, seen[answer.ask, answer.seed]] = answer
-        seen[answer.ask, answer.seed] += 1
-    return keyed
-
-
-def _tally(pairs: Sequence[tuple[ProbeAnswer, ProbeAnswer]]) -> Tally:
-    return _tally_of([(not ours.failed, not theirs.failed) for ours, theirs in pairs])
-
-
-def _tally_of(pairs: Sequence[tuple[bool, bool]]) -> Tally:
-    passed = Counter(pairs)
-    both, gained, lost = passed[True, True], passed[True, False], passed[False, True]
-    return Tally(
-        pairs=len(pairs), candidate=both + gained, champion=both + lost, gained=gained, lost=lost, worse_p=coin(lost, lost + gained)
-    )
-
-
-def _item(pairs: Sequence[tuple[ProbeAnswer, ProbeAnswer]]) -> ProbeItem:
-    tally = _tally(pairs)
-    return ProbeItem(
-        ask=pairs[0][0].ask,
-        about=pairs[0][0].about,
-        pairs=tally.pairs,
-        candidate=tally.candidate,
-        champion=tally.champion,
-        failed=sorted({name for ours, _ in pairs for name in ours.failed}),
-    )
 
 
 def _finite(value: Any) -> Any:

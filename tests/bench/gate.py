@@ -17,9 +17,10 @@ from random import Random
 sys.path.insert(0, str(Path(__file__).parent.parent.parent))
 from service.evaluation.gate import decide
 from service.evaluation.health import Health
+from service.evaluation.paired import compare, compare_probes
 from service.evaluation.preference import Accuracy, Interval, paired_interval
 from service.evaluation.probes import ProbeAnswer, times_of
-from service.evaluation.scorecard import HoldoutSize, Scorecard, compare, compare_probes
+from service.evaluation.scorecard import HoldoutSize, Scorecard
 from service.personas.shelf import read_personas
 
 ROOT = Path(__file__).parent.parent.parent

@@ -77,6 +77,17 @@ def test_a_good_candidate_takes_over() -> None:
     )
 
 
+@pytest.mark.parametrize(("gain", "words"), [(1.0, "Training helps"), (0.0, "It is not certain that"), (-1.0, "Training does harm")])
+def test_the_receipt_says_whether_training_helps_at_all(gain: float, words: str) -> None:
+    """The last sentence sets the candidate beside its base with the prompt only; no rule goes by it."""
+    rows = [HeldOut(row.group, row.label, row.champion + gain * row.label + 0.01 * n, row.champion) for n, row in enumerate(held_out())]
+    decision = judged(base=answers(), base_held_out=rows)
+
+    assert decision.promote and [result.name for result in decision.rules] == [result.name for result in judged().rules]
+    assert words in decision.reason and decision.reason.endswith(").")
+    assert "prompt only" not in judged(base_held_out=rows).reason
+
+
 @pytest.mark.parametrize(("label", "words"), [(True, "liked more likely"), (False, "disliked less likely")])
 def test_one_kind_of_thumbs_can_win(label: bool, words: str) -> None:
     """Liked replies alone, or disliked ones alone, are evidence too, and the words fit them."""

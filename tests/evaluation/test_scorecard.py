@@ -5,11 +5,13 @@ import math
 import time
 from random import Random
 
+import msgspec
 import pytest
 
+from service.evaluation.paired import compare_probes
 from service.evaluation.preference import HeldOut, accuracy, preference_gain
 from service.evaluation.probes import ProbeAnswer
-from service.evaluation.scorecard import Evidence, compare_probes, score
+from service.evaluation.scorecard import Evidence, score
 
 
 def rated(groups: int, shift: float, *, each: int = 1, seed: int = 1, noise: float = 1.0) -> list[HeldOut]:
@@ -145,6 +147,21 @@ def test_no_probes_are_no_loss() -> None:
     """Without answers nothing was lost."""
 
     assert compare_probes([], []).total.worse_p == 1.0
+
+
+def test_the_base_with_the_prompt_only_stands_beside() -> None:
+    """What training brought: held-out preference with its interval, and answer by answer what the base passed; no base, no such section."""
+    candidate, base = answered("a", "++", "safety") + answered("b", "++"), answered("a", "-", "safety") + answered("b", "+")
+    evidence = Evidence(candidate=candidate, champion=candidate, base=base, base_held_out=rated(40, 2.0))
+    beside = score(evidence).base_with_prompt_only
+
+    assert beside is not None and beside.gain.low > 0.0 and beside.base_ordered == 0.5
+    assert {about: (tally.pairs, tally.candidate, tally.base) for about, tally in beside.probes.items()} == {
+        "safety": (1, 1, 0),
+        "form": (1, 1, 1),
+    }
+    assert (beside.probes["safety"].better_p, beside.text.replies, beside.rules.pairs) == (0.5, 2, 2)
+    assert score(msgspec.structs.replace(evidence, base=[])).base_with_prompt_only is None
 
 
 def test_a_scorecard_is_json() -> None:
