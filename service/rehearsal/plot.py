@@ -6,8 +6,8 @@ from html import escape
 from service.rehearsal.rehearsal import Rehearsed
 from service.rehearsal.satisfaction import Satisfaction
 
-_WIDTH, _HEIGHT = 640, 360
-_LEFT, _RIGHT, _TOP, _BOTTOM = 56, 20, 40, 48
+_WIDTH, _HEIGHT = 640, 380
+_LEFT, _RIGHT, _TOP, _BOTTOM = 56, 20, 72, 48
 _TASTE, _HOSTILE, _GREY = "#2a6f97", "#b5532a", "#6b7280"
 
 
@@ -19,8 +19,9 @@ def draw(title: str, rehearsed: Rehearsed) -> str:
             f'<rect width="{_WIDTH}" height="{_HEIGHT}" fill="#ffffff"/>',
             f'<text x="{_LEFT}" y="24" font-size="15" fill="#111827">{escape(title)}</text>',
             *_grid(),
-            *_line(rehearsed.versions, _TASTE, "the people's taste"),
-            *(_line(rehearsed.hostile, _HOSTILE, "the hostile taste") if rehearsed.hostile else []),
+            *_legend([("the people's taste", _TASTE), *([("the hostile taste", _HOSTILE)] if rehearsed.hostile else [])]),
+            *_line(rehearsed.versions, _TASTE),
+            *_line(rehearsed.hostile, _HOSTILE),
             *_names(rehearsed.versions),
             "</svg>",
             "",
@@ -43,7 +44,15 @@ def _grid() -> Iterator[str]:
         yield f'<text x="{_LEFT - 8}" y="{y + 4:.1f}" text-anchor="end" fill="{_GREY}">{tenth * 10} %</text>'
 
 
-def _line(versions: list[Satisfaction], colour: str, label: str) -> Iterator[str]:
+def _legend(lines: list[tuple[str, str]]) -> Iterator[str]:
+    for place, (label, colour) in enumerate(lines):
+        x = _LEFT + 150 * place
+        yield f'<rect x="{x}" y="37" width="9" height="9" fill="{colour}"/>'
+        yield f'<text x="{x + 14}" y="46" fill="{colour}">{label}</text>'
+
+
+def _line(versions: list[Satisfaction], colour: str) -> Iterator[str]:
+    """The points with their intervals, and over each of them its value, clear of the line."""
     points = [(_x(place, len(versions)), version) for place, version in enumerate(versions)]
     path = " ".join(f"{x:.1f},{_y(version.satisfaction):.1f}" for x, version in points)
     yield f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>'
@@ -51,9 +60,7 @@ def _line(versions: list[Satisfaction], colour: str, label: str) -> Iterator[str
         top, bottom, middle = _y(version.high), _y(version.low), _y(version.satisfaction)
         yield f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{top:.1f}" y2="{bottom:.1f}" stroke="{colour}" stroke-width="2"/>'
         yield f'<circle cx="{x:.1f}" cy="{middle:.1f}" r="4" fill="{colour}"/>'
-        yield f'<text x="{x + 8:.1f}" y="{middle - 6:.1f}" fill="{colour}">{100 * version.satisfaction:.0f} %</text>'
-    x, version = points[-1]
-    yield f'<text x="{x - 8:.1f}" y="{_y(version.satisfaction) + 18:.1f}" text-anchor="end" fill="{colour}">{label}</text>'
+        yield f'<text x="{x:.1f}" y="{top - 7:.1f}" text-anchor="middle" fill="{colour}">{100 * version.satisfaction:.0f} %</text>'
 
 
 def _names(versions: list[Satisfaction]) -> Iterator[str]:
