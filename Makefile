@@ -28,10 +28,8 @@ run: setup
 	$(BIN)/attune up
 
 # One thread for each model: the tests share the cores already, and threads that wait for each other do no work.
-# COVER= measures no coverage, with which Python 3.11 is much slower.
-COVER ?= --cov --cov-report=term
 test: setup
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal $(COVER)
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.measuring
 
 # What the tests in tests/clients talk through; they ask for it themselves where it is not there yet.
 clients: $(CLIENTS)/.installed
@@ -82,4 +80,4 @@ bench-curation: setup
 	$(BIN)/python tests/bench/redaction.py
 
 clean:
-	rm -rf $(VENV) $(CLIENTS) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage*
+	rm -rf $(VENV) $(CLIENTS) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

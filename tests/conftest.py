@@ -5,7 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,18 +20,6 @@ from tests.processes import answers, environment, free_port, running, until
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Whole nights first: begun last, they would keep one process busy for minutes while the others had nothing left to do."""
     items.sort(key=lambda item: item.get_closest_marker("loop") is None)
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
-    """Nobody watches the lines of a test of properties, which runs the same ones a hundred times; other tests run them too."""
-    watched = sys.gettrace()
-    if watched and getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
-        sys.settrace(None)
-    try:
-        return (yield)
-    finally:
-        sys.settrace(watched)
 
 
 @pytest.fixture(scope="session")
