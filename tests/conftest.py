@@ -10,11 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from sqlalchemy import Engine
 
 from service.hosting.engine import engine_command, engine_environment
 from tests.databases import emptied, made, opened
 from tests.processes import answers, environment, free_port, running, until
+
+settings.register_profile("attune", deadline=None)  # a busy machine is no failure
+settings.load_profile("attune")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -61,7 +61,7 @@ def _through(persona: str) -> None:
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000))
 @as_json
 def list_all(persona: str | None, kind: str | None, decided: bool, limit: int, as_json: bool) -> None:
-    """List what waits, and why: sweeps, bursts and crowds first."""
+    """List what waits, and why: sweeps, bursts, crowds and contrary people first."""
     with database() as engine, reading(engine) as session:
         found = list_reviews(session, persona, kind=kind, decided=decided)
         cards = [card_of(session, each, 1) for each in found[:limit]]

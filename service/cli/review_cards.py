@@ -14,6 +14,7 @@ _WHY = {
     "burst": "many ratings of one person within a minute",
     "crowd": "many people who rated for the first time within a minute",
     "sweep": "one person gave a great part of all likes or all dislikes",
+    "contrary": "somebody who likes next to nothing of what others like at the time",
     "rolled_back": "new to a version that people liked less and that was rolled back",
     "unlikely": "a liked reply that the base finds very unlikely",
 }
@@ -52,6 +53,8 @@ class Card(NamedTuple):
             parts.append(f"{detail['count']:.0f} {'rating' if detail['count'] == 1 else 'ratings'}")
         if self.review.kind in {"burst", "sweep"} and "share" in detail:
             parts.append(f"{detail['share']:.0%}")
+        if "usual" in detail:
+            parts.append(f"{detail['likes']:.0f} of them likes, {detail['usual']:.0f} would be usual")
         if "people" in detail:
             parts.append(f"{detail['people']:.0f} people")
         if "version" in detail:

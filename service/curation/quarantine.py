@@ -3,11 +3,12 @@
 from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from service.curation.contrary import compare_likes
 from service.curation.pool import Codes, Flags, Times, Words
 from service.personas.persona import Trust
 
@@ -16,9 +17,10 @@ NEW_PERSON = "new_person"
 CROWD = "crowd"
 BURST = "burst"
 SWEEP = "sweep"
+CONTRARY = "contrary"
 UNLIKELY = "unlikely"
 ROLLED_BACK = "rolled_back"
-PEOPLE_KINDS = (SWEEP, BURST, CROWD, NEW_PERSON)
+PEOPLE_KINDS = (SWEEP, BURST, CROWD, CONTRARY, NEW_PERSON)
 """Under which a person is held back, the most telling first."""
 
 _MINUTE = 60_000
@@ -65,6 +67,9 @@ def held_back(words: Words, trust: Trust, decided: Decided = Decided()) -> Held:
     - `crowd`: `trust.burst` or more people gave their first rating ever within a minute; all that these people gave. A person is quickly
       made by whoever clears a browser, and three ratings of each would pass the next rule.
     - `new_person`: the person has rated fewer than `trust.new_person` exchanges of this persona.
+    - `contrary`: of what is left, the person likes less than a fifth of what others like at the time, and chance would do that to one in
+      `1 / trust.contrary` at most; all that this person gave. It takes 8 words and 3 people. Who dislikes nearly everything says nothing
+      about the taste of the others, and the few likes of such people are how a backdoor comes in.
     - `sweep`: of what is left, one person gave more than the share `trust.sweep` of all likes, or of all dislikes; all that this person
       gave of that label. It takes 20 words of that label and 3 people: where one or two rate, theirs is the taste to learn.
 
@@ -85,9 +90,12 @@ def held_back(words: Words, trust: Trust, decided: Decided = Decided()) -> Held:
         (NEW_PERSON, np.bincount(words.rater)[words.rater] < trust.new_person),
     ):
         reasons[rows & untrusted & (reasons == "")] = reason
+    likes = compare_likes(words, reasons == "", _ENOUGH_RATERS)
+    reasons[likes.contrary(trust.contrary)[words.rater] & untrusted & (reasons == "")] = CONTRARY
     shares = _sweeps(words, reasons == "", trust.sweep)
     reasons[untrusted & (shares > 0)] = SWEEP
-    return Held(reasons != "", reasons, _findings(words, reasons, shares, crowds))
+    more: dict[str, dict[str, npt.NDArray[Any]]] = {CROWD: {"people": crowds}, CONTRARY: {"likes": likes.given, "usual": likes.usual}}
+    return Held(reasons != "", reasons, _findings(words, reasons, shares, more))
 
 
 def surprising(surprise: npt.NDArray[np.float64], limit: float) -> Flags:
@@ -160,7 +168,10 @@ def _sweeps(words: Words, left: Flags, most: float) -> npt.NDArray[np.float64]:
     return shares
 
 
-def _findings(words: Words, reasons: npt.NDArray[np.str_], shares: npt.NDArray[np.float64], crowds: _Numbers) -> list[Finding]:
+def _findings(
+    words: Words, reasons: npt.NDArray[np.str_], shares: npt.NDArray[np.float64], more: Mapping[str, Mapping[str, npt.NDArray[Any]]]
+) -> list[Finding]:
+    """`more` is by kind, then by what the detail calls it, a number for each person."""
     findings: list[Finding] = []
     given = np.bincount(words.rater)
     for kind in PEOPLE_KINDS:
@@ -169,8 +180,6 @@ def _findings(words: Words, reasons: npt.NDArray[np.str_], shares: npt.NDArray[n
         for place in np.lexsort((people, -counts)):
             person, count = people[place], int(counts[place])
             share = float(shares[rows[start[place]]]) if kind == SWEEP else count / int(given[person])
-            detail: dict[str, float] = {"count": count, "share": round(share, 4)}
-            if kind == CROWD:
-                detail["people"] = int(crowds[person])
-            findings.append(Finding(kind, words.people[person].decode(), detail))
+            further = {name: round(each[person].item(), 1) for name, each in more.get(kind, {}).items()}
+            findings.append(Finding(kind, words.people[person].decode(), {"count": count, "share": round(share, 4), **further}))
     return findings

@@ -12,6 +12,7 @@ REASONS = {
     "burst": "It is one of many ratings that one person gave within a minute, and waits for the owner.",
     "crowd": "It is one of a rush of ratings by people who had hardly rated before, and waits for the owner.",
     "sweep": "It is the rating of one person who gave most of all likes or dislikes, and waits for the owner.",
+    "contrary": "It is the rating of somebody who likes next to nothing of what others like, and waits for the owner.",
     "quarantined": "It is of, or on a message of, somebody whose words are not learned from.",
     "refused": "The owner looked at it and refused it.",
     "rolled_back": "It was new to a version that people liked less, and waits for the owner.",

@@ -9,11 +9,11 @@ from sqlalchemy import select as select_columns
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col, func, select
 
-from service.curation.quarantine import BURST, CROWD, NEW_PERSON, PEOPLE_KINDS, ROLLED_BACK, SWEEP, UNLIKELY, Decided, Finding
+from service.curation.quarantine import BURST, CONTRARY, CROWD, NEW_PERSON, PEOPLE_KINDS, ROLLED_BACK, SWEEP, UNLIKELY, Decided, Finding
 from service.db.tables import Exchange, Person, Rating, Review, now
 from service.errors import Invalid, NotFound
 
-KINDS = (ROLLED_BACK, SWEEP, BURST, CROWD, UNLIKELY, NEW_PERSON)
+KINDS = (ROLLED_BACK, SWEEP, BURST, CROWD, CONTRARY, UNLIKELY, NEW_PERSON)
 """Every kind, in the order in which the owner is asked."""
 
 _INSERT: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}

@@ -98,12 +98,14 @@ class Caps(_Section, frozen=True, kw_only=True):
 
 class Trust(_Section, frozen=True, kw_only=True):
     """Whose ratings wait for the owner: of people with fewer than `new_person` rated exchanges, `burst` or more by one person within a
-    minute, and of one person who gave more than the share `sweep` of all likes or of all dislikes. 0 switches a rule off.
+    minute, of one person who gave more than the share `sweep` of all likes or of all dislikes, and of one who likes so little of what
+    others like that chance would have it with the odds `contrary` at most. 0 switches a rule off.
     """
 
     new_person: _Count = 3
     burst: _Count = 30
     sweep: _Share = 0.5
+    contrary: _Share = 0.001
 
 
 class Mix(_Section, frozen=True, kw_only=True):

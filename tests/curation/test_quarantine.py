@@ -11,7 +11,7 @@ from service.curation.pool import Words
 from service.curation.quarantine import Decided, Finding, held_back, surprising
 from service.personas.persona import Trust
 
-_OFF = Trust(new_person=0, burst=0, sweep=0)
+_OFF = Trust(new_person=0, burst=0, sweep=0, contrary=0)
 _HOUR = 3_600_000
 
 
@@ -138,6 +138,42 @@ def test_one_person_cannot_be_most_of_all_dislikes():
 def test_where_few_rate_theirs_is_the_taste(counts):
     """The only visitor of a small box is not held for ever, nor one of two; and of few words nobody's share says anything."""
     assert held_back(_words(_regulars(*counts)), Trust()).counts == {}
+
+
+def _mixed(shares: dict[int, float], turns: int, seed: int = 1):
+    """Everybody rates in turn and likes by chance, with a share of their own: raters and likes."""
+    chance = np.random.default_rng(seed)
+    raters = [code for _ in range(turns) for code in shares]
+    return raters, [bool(chance.random() < shares[code]) for code in raters]
+
+
+def test_who_likes_next_to_nothing_of_what_others_like_waits():
+    """One like of 14 where others like more than half; the finding says so. The owner's own people may be as contrary as they like."""
+    raters, liked = _mixed(dict.fromkeys(range(10), 0.6), 14)
+    raters, liked = [*raters, *[10] * 14], [*liked, True, *[False] * 13]
+    at = [number * _HOUR for number in range(140)] + [number * 10 * _HOUR for number in range(14)]
+    held = held_back(_words(raters, liked, at), Trust())
+    assert held.counts == {"contrary": 14} and held.rows[140:].all()
+    [finding] = held.findings
+    assert (finding.kind, finding.subject) == ("contrary", _person(10))
+    assert (finding.detail["likes"], round(finding.detail["usual"])) == (1, 8)
+    assert held_back(_words(raters, liked, at, trusted=[10]), Trust()).counts == {}
+    assert held_back(_words(raters, liked, at), Trust(contrary=0)).counts == {}
+    few = Trust(new_person=0)
+    assert held_back(_words(raters[:9] + raters[140:], liked[:9] + liked[140:]), few).counts == {}  # too few others to compare with
+
+
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.9])
+def test_people_of_one_taste_are_not_contrary_to_each_other(share):
+    """Of 300 people who like alike chance makes none wait; and where all like little, whoever likes nothing is one of them."""
+    assert held_back(_words(*_mixed(dict.fromkeys(range(300), share), 20)), Trust()).counts == {}
+    assert held_back(_words(*_mixed({**dict.fromkeys(range(30), 0.2), 30: 0.0}, 14)), Trust()).counts == {}
+
+
+def test_a_better_version_makes_nobody_of_before_contrary():
+    """Who rated when little was liked, and left, is compared with that time: next to nothing was liked by others too."""
+    early, late = _mixed(dict.fromkeys(range(10), 0.15), 12), _mixed(dict.fromkeys(range(10, 30), 0.95), 20)
+    assert held_back(_words([*early[0], *late[0]], [*early[1], *late[1]]), Trust()).counts == {}
 
 
 def test_passers_by_do_not_make_a_regular_a_sweep():
