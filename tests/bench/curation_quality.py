@@ -206,6 +206,13 @@ def _floods(chance: random.Random) -> list[Row]:
     )
     attacks.append(
         (
+            "contrary: 40 people like one reply in twenty, 18 ratings each, in 30 days",
+            "contrary",
+            [(f"contrary {number}", chance.random() < 0.05, chance.randrange(30 * _DAY)) for number in range(40) for _ in range(18)],
+        )
+    )
+    attacks.append(
+        (
             "patient sybils: 120 visitors, 5 ratings each, in 30 days (not caught here; caps bound them)",
             "",
             [(f"patient {number}", True, chance.randrange(30 * _DAY)) for number in range(120) for _ in range(5)],
