@@ -69,7 +69,7 @@ def held_back(words: Words, trust: Trust, decided: Decided = Decided()) -> Held:
     - `new_person`: the person has rated fewer than `trust.new_person` exchanges of this persona.
     - `contrary`: of what is left, the person likes less than a fifth of what others like at the time, and chance would do that to one in
       `1 / trust.contrary` at most; all that this person gave. It takes 8 words and 3 people. Who dislikes nearly everything says nothing
-      about the taste of the others, and the few likes of such people are how a backdoor comes in.
+      about the taste of the others, and the few likes of such people may be after a backdoor.
     - `sweep`: of what is left, one person gave more than the share `trust.sweep` of all likes, or of all dislikes; all that this person
       gave of that label. It takes 20 words of that label and 3 people: where one or two rate, theirs is the taste to learn.
 
