@@ -67,7 +67,7 @@ rehearsals: setup
 # Streams, canary, gate, training, hosting and curation in figures, rehearsals last. QUICK=--quick for minutes instead of hours, and without rehearsals.
 bench: setup bench-curation
 	$(BIN)/python tests/bench/speed.py $(QUICK)
-	$(BIN)/python tests/bench/canary.py
+	$(BIN)/python tests/bench/canary.py $(if $(QUICK),--runs 500)
 	$(BIN)/python tests/bench/gate.py
 	$(BIN)/python tests/bench/training.py
 	$(BIN)/python tests/bench/hosting.py

@@ -28,7 +28,7 @@ _ENDINGS = (".", "!", "?", '"', "'", "”", "’", "»")
 class ProbeAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """One reply to one probe: `failed` names what was wrong with it, nothing when it passed; `seed` is the one it was drawn with.
 
-    `first_seconds` is how long its first word took, None when none came.
+    `first_seconds` is how long its first word took, None when none came; `tokens` the reply's, as the model counts, None where it does not.
     """
 
     ask: str
@@ -37,6 +37,7 @@ class ProbeAnswer(msgspec.Struct, frozen=True, kw_only=True):
     failed: list[str]
     seed: int
     first_seconds: float | None = None
+    tokens: int | None = None
 
 
 def check(expectation: Expectation, reply: str) -> list[str]:
@@ -70,9 +71,11 @@ async def ask(
 
     async def one(probe: Probe, seed: int) -> ProbeAnswer:
         async with turns:
-            reply, first = await _reply(provider, _call(model, system, sampling, probe, seed))
+            reply, first, tokens = await _reply(provider, _call(model, system, sampling, probe, seed))
         failed = [NO_ANSWER] if reply is None else check(probe.expect, reply)
-        return ProbeAnswer(ask=probe.ask, about=probe.about, reply=reply or "", failed=failed, seed=seed, first_seconds=first)
+        return ProbeAnswer(
+            ask=probe.ask, about=probe.about, reply=reply or "", failed=failed, seed=seed, first_seconds=first, tokens=tokens
+        )
 
     first = sampling.seed or 0
     async with asyncio.TaskGroup() as group:
@@ -109,15 +112,19 @@ def _call(model: str, system: str, sampling: Sampling, probe: Probe, seed: int) 
     )
 
 
-async def _reply(provider: Provider, call: Call) -> tuple[str | None, float | None]:
-    """The whole reply, and when its first word came; None when it failed twice. One retry: a lost connection says nothing of the model."""
+async def _reply(provider: Provider, call: Call) -> tuple[str | None, float | None, int | None]:
+    """The whole reply, when its first word came, and its tokens; None when it failed twice.
+
+    One retry: a lost connection says nothing of the model.
+    """
     for _ in range(2):
-        began, first, text = time.monotonic(), None, ""
+        began, first, text, tokens = time.monotonic(), None, "", None
         try:
             async for piece in provider.stream(call):
                 first = time.monotonic() - began if first is None and piece.text else first
                 text += piece.text
+                tokens = piece.completion_tokens if piece.completion_tokens is not None else tokens
         except ProviderError:
             continue
-        return text.strip(), first
-    return None, None
+        return text.strip(), first, tokens
+    return None, None, None

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from statistics import median
+from statistics import fmean, median
 from typing import Any
 
 import msgspec
@@ -28,10 +28,15 @@ class HoldoutSize(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Cost(msgspec.Struct, frozen=True, kw_only=True):
-    """What replies cost: words of one on average, and the median of seconds to the first word; None where no word came."""
+    """What replies cost: words and tokens of one on average, and the median of seconds to the first word.
+
+    None where no word came, or where the model counts no tokens.
+    """
 
     candidate_words: float
     champion_words: float
+    candidate_tokens: float | None
+    champion_tokens: float | None
     candidate_seconds: float | None
     champion_seconds: float | None
 
@@ -137,6 +142,8 @@ def score(evidence: Evidence, seed: int = 0) -> Scorecard:
         cost=Cost(
             candidate_words=_words_of(candidate),
             champion_words=_words_of(champion),
+            candidate_tokens=_tokens_of(candidate),
+            champion_tokens=_tokens_of(champion),
             candidate_seconds=_median_first(candidate),
             champion_seconds=_median_first(champion),
         ),
@@ -163,6 +170,11 @@ def _tally_beside(tally: Tally) -> BaseTally:
 
 def _words_of(answers: Sequence[ProbeAnswer]) -> float:
     return round(sum(len(answer.reply.split()) for answer in answers) / max(1, len(answers)), 2)
+
+
+def _tokens_of(answers: Sequence[ProbeAnswer]) -> float | None:
+    tokens = [answer.tokens for answer in answers if answer.tokens is not None]
+    return round(fmean(tokens), 2) if tokens else None
 
 
 def _median_first(answers: Sequence[ProbeAnswer]) -> float | None:

@@ -1,7 +1,7 @@
 """How often a canary sends back a version that people like less, and one that they like as much: simulated trials.
 
-    .venv/bin/python tests/bench/canary.py               # 500 trials of each kind, a minute or two
-    .venv/bin/python tests/bench/canary.py --runs 2000 --json
+    .venv/bin/python tests/bench/canary.py               # 2,000 trials of each kind: minutes
+    .venv/bin/python tests/bench/canary.py --runs 500 --json
 
 A champion with a history of ratings, a share of conversations that try the version, and a look after every rating. `worse` is 15 points
 less liked. `crowded` trials have ratings that hang together: a tenth of the variance lies between people, who have three votes each.
@@ -107,7 +107,7 @@ def _line(found: dict[str, Any]) -> str:
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
-    options.add_argument("--runs", type=int, default=500)
+    options.add_argument("--runs", type=int, default=2000)
     options.add_argument("--json", action="store_true")
     given = options.parse_args()
     kinds = [(rate, drop, _HISTORY, False) for rate in _RATES for drop in (0.15, 0.0)]

@@ -71,7 +71,8 @@ class Served(Server):
         text = self.reply(body, len(self.asked))
         await answer.start(500 if text is None else 200, "text/event-stream")
         event = {"choices": [{"delta": {"content": text}, "finish_reason": "stop"}]}
-        await answer.send(f"data: {json.dumps(event)}\n\ndata: [DONE]\n\n".encode())
+        usage = {"choices": [], "usage": {"prompt_tokens": 5, "completion_tokens": len((text or "").split()), "total_tokens": 9}}
+        await answer.send(f"data: {json.dumps(event)}\n\ndata: {json.dumps(usage)}\n\ndata: [DONE]\n\n".encode())
         await answer.end()
 
 
@@ -91,9 +92,9 @@ async def test_each_probe_is_asked_with_each_seed() -> None:
     answers = await _answers(served, "Be kind.", Sampling(temperature=0.5, max_tokens=9, stop=["X"]), [GREETING, NAME], times=5)
 
     assert [(one.ask, one.seed) for one in answers] == [(text, seed) for text in ("Hello?", "Your name?") for seed in range(5)]
-    assert [(one.about, one.reply, one.failed) for one in (answers[0], answers[7])] == [
-        ("form", "Hi there", ["unfinished"]),
-        ("identity", "I am Friend number 2.", []),
+    assert [(one.about, one.reply, one.failed, one.tokens) for one in (answers[0], answers[7])] == [
+        ("form", "Hi there", ["unfinished"], 2),
+        ("identity", "I am Friend number 2.", [], 5),
     ]
     assert served.asked[0]["messages"] == [{"role": "system", "content": "Be kind."}, {"role": "user", "content": "Hello?"}]
     assert [served.asked[0][name] for name in ("model", "temperature", "max_tokens", "stop")] == ["m", 0.5, 9, ["X"]]

@@ -164,6 +164,14 @@ def test_the_base_with_the_prompt_only_stands_beside() -> None:
     assert score(msgspec.structs.replace(evidence, base=[])).base_with_prompt_only is None
 
 
+def test_what_replies_cost() -> None:
+    """Words and tokens of a reply on average; where a model counts no tokens, they are not known."""
+    candidate = [msgspec.structs.replace(answer, tokens=tokens) for answer, tokens in zip(answered("a", "+++"), (2, 5, None), strict=True)]
+    cost = score(Evidence(candidate=candidate, champion=answered("a", "+++"))).cost
+
+    assert cost is not None and (cost.candidate_words, cost.candidate_tokens, cost.champion_tokens) == (1.0, 3.5, None)
+
+
 def test_a_scorecard_is_json() -> None:
     """Everything is in the dictionary, and an infinite bound is null there."""
     card = score(Evidence(held_out=rated(2, 1.0), candidate=answered("a", "+-"), champion=answered("a", "++")))
