@@ -20,7 +20,9 @@ def main() -> int:
         path = os.pathsep.join(filter(None, [str(Path(__file__).parent), os.environ.get("PYTHONPATH")]))
         ours = {"PYTHONPATH": path, "COVERAGE_NOTES": notes}
         command = [sys.executable, "-m", "pytest", *_SPREAD, *sys.argv[1:]]
-        code = subprocess.run(command, env={**os.environ, **ours}, cwd=ROOT, check=False).returncode
+        # Compiled files are kept even where somebody set that they are not: hundreds of processes would compile them anew.
+        env = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+        code = subprocess.run(command, env={**env, **ours}, cwd=ROOT, check=False).returncode
         report(Path(notes))
     return code
 
