@@ -17,11 +17,13 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@if [ "$$(uname -s)" = Linux ] && ! command -v nvidia-smi >/dev/null 2>&1; then \
 	  echo "Installing torch (CPU build) ..."; \
-	  $(PIP) install --quiet --no-deps --constraint constraints.txt torch --extra-index-url $(TORCH_CPU_INDEX) --retries 1 --timeout 10 2>.torch-install.log \
+	  $(PIP) install --quiet --no-compile --no-deps --constraint constraints.txt torch --extra-index-url $(TORCH_CPU_INDEX) --retries 1 --timeout 10 2>.torch-install.log \
 	    || { cat .torch-install.log; rm -f .torch-install.log; exit 1; }; rm -f .torch-install.log; \
 	fi
 	@echo "Installing Attune and what it needs ..."
-	$(PIP) install --quiet --constraint constraints.txt --editable '.[local,dev]'
+	$(PIP) install --quiet --no-compile --constraint constraints.txt --editable '.[local,dev]'
+	@echo "Compiling it on all cores ..."
+	@$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib || true  # some packages bring files that are not meant to be Python of today
 	touch $@
 
 run: setup

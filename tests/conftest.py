@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 from sqlalchemy import Engine
+from xdist.scheduler import LoadGroupScheduling
 
 from service.hosting.engine import engine_command, engine_environment
 from tests.databases import emptied, made, opened
@@ -21,9 +22,39 @@ settings.register_profile("attune", deadline=None)  # a busy machine is no failu
 settings.load_profile("attune")
 
 
+# What takes seconds to start, and where the tests that use it run: in one process, so that it is started once.
+_TOGETHER = {
+    "engine_url": "engine",
+    "up": "up",
+    "starting_engine": "hosting",
+    "adapter": "hosting",
+    "kto_run": "training",
+    "sft_run": "training",
+}
+
+
+class Spread(LoadGroupScheduling):  # type: ignore[misc]  # xdist has no types
+    """Who runs what: a group stays in one process, and so does a file, whose tests share what they start."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        group: str = super()._split_scope(nodeid)
+        return group.split("::", maxsplit=1)[0]
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> Spread:
+    """Tests are spread as `Spread` says."""
+    return Spread(config, log)
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whole nights first: begun last, they would keep one process busy for minutes while the others had nothing left to do."""
-    items.sort(key=lambda item: item.get_closest_marker("loop") is None)
+    """Whole nights first, then the other groups: begun last, they would keep one process busy while the others had nothing left to do."""
+    for item in items:
+        for fixture in getattr(item, "fixturenames", ()):
+            if fixture in _TOGETHER:
+                item.add_marker(pytest.mark.xdist_group(_TOGETHER[fixture]))
+                break
+    items.sort(key=lambda item: (item.get_closest_marker("loop") is None, item.get_closest_marker("xdist_group") is None))
 
 
 @pytest.fixture(scope="session")

@@ -67,7 +67,7 @@ def adapter_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def engine_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def starting_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """An engine that has just been started: it may need some seconds yet before it answers."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
@@ -85,6 +85,6 @@ def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def published(adapter: MadeAdapter, artifacts: Path, engine_url: str) -> Hosted:
+def published(adapter: MadeAdapter, artifacts: Path, starting_engine: str) -> Hosted:
     """The adapter, published as a version."""
-    return EngineHost(engine_url, artifacts).publish("friend-v1", STARTER, adapter.folder)
+    return EngineHost(starting_engine, artifacts).publish("friend-v1", STARTER, adapter.folder)

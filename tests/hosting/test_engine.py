@@ -79,31 +79,31 @@ def test_a_version_is_called_something_that_the_engine_can_load(tmp_path, name):
         EngineHost("http://127.0.0.1:1", tmp_path).publish(name, STARTER, tmp_path)
 
 
-def test_warming_up_waits_for_an_engine_that_is_still_starting(engine_url, artifacts):
+def test_warming_up_waits_for_an_engine_that_is_still_starting(starting_engine, artifacts):
     """It asks until the starter has answered twice; then the first person's message finds it loaded."""
-    warm_up_starter(engine_url, artifacts, 120, threading.Event())
+    warm_up_starter(starting_engine, artifacts, 120, threading.Event())
 
-    assert httpx.get(f"{engine_url}/health", timeout=10).json() == {"status": "ok"}
+    assert httpx.get(f"{starting_engine}/health", timeout=10).json() == {"status": "ok"}
 
 
-def test_a_new_version_answers_without_a_restart(engine_url, artifacts, published):
+def test_a_new_version_answers_without_a_restart(starting_engine, artifacts, published):
     """The running engine loads the folder of the version and chats, within the limits the request sets."""
-    host = EngineHost(engine_url, artifacts)
+    host = EngineHost(starting_engine, artifacts)
     host.warm_up(published)
 
     asked = {"model": str(host.folder_of(published.model)), "messages": [{"role": "user", "content": "Hello!"}], "max_tokens": 3}
-    answer = httpx.post(f"{engine_url}/v1/chat/completions", json=asked, timeout=60).json()
+    answer = httpx.post(f"{starting_engine}/v1/chat/completions", json=asked, timeout=60).json()
     assert answer["usage"]["completion_tokens"] <= 3
     assert answer["choices"][0]["message"]["role"] == "assistant"
 
 
-def test_temperature_and_seed_are_honoured(engine_url, artifacts):
+def test_temperature_and_seed_are_honoured(starting_engine, artifacts):
     """At temperature 0 the same question has one answer; with a seed, too."""
-    warm_up_starter(engine_url, artifacts, 120, threading.Event())
+    warm_up_starter(starting_engine, artifacts, 120, threading.Event())
 
     def answers(**sampling: float) -> set[str]:
         asked = {"model": str(STARTER), "messages": [{"role": "user", "content": "I had a long day."}], "max_tokens": 20, **sampling}
-        said = [httpx.post(f"{engine_url}/v1/chat/completions", json=asked, timeout=60).json() for _ in range(4)]
+        said = [httpx.post(f"{starting_engine}/v1/chat/completions", json=asked, timeout=60).json() for _ in range(4)]
         return {answer["choices"][0]["message"]["content"] for answer in said}
 
     assert len(answers(temperature=0)) == 1
@@ -111,13 +111,13 @@ def test_temperature_and_seed_are_honoured(engine_url, artifacts):
     assert len(answers(temperature=1.5)) > 1
 
 
-def test_the_engine_lets_go_of_its_models_and_loads_them_again(engine_url, artifacts):
+def test_the_engine_lets_go_of_its_models_and_loads_them_again(starting_engine, artifacts):
     """After a release none is loaded, as the engine itself says; the next message finds it answering. One that is away holds nothing."""
-    warm_up_starter(engine_url, artifacts, 120, threading.Event())
-    host = EngineHost(engine_url, artifacts)
+    warm_up_starter(starting_engine, artifacts, 120, threading.Event())
+    host = EngineHost(starting_engine, artifacts)
 
     def was_loaded() -> bool:
-        events = httpx.post(f"{engine_url}/load_model", json={"model": str(STARTER)}, timeout=60).text.splitlines()
+        events = httpx.post(f"{starting_engine}/load_model", json={"model": str(STARTER)}, timeout=60).text.splitlines()
         return bool(json.loads([event for event in events if event][-1].removeprefix("data: "))["cached"])
 
     assert was_loaded()
@@ -128,12 +128,12 @@ def test_the_engine_lets_go_of_its_models_and_loads_them_again(engine_url, artif
     assert EngineHost(f"http://127.0.0.1:{_free_port()}", artifacts).release() is None
 
 
-def test_an_unknown_version_is_no_version(engine_url, artifacts):
+def test_an_unknown_version_is_no_version(starting_engine, artifacts):
     """The engine's bare error becomes a sentence."""
-    warm_up_starter(engine_url, artifacts, 120, threading.Event())
+    warm_up_starter(starting_engine, artifacts, 120, threading.Event())
 
     with pytest.raises(HostingError, match=r"The model friend-v9 did not answer within 0\.5 s: the engine answered 500\."):
-        EngineHost(engine_url, artifacts, warm_up_seconds=0.5).warm_up(Hosted(provider="local", model="friend-v9"))
+        EngineHost(starting_engine, artifacts, warm_up_seconds=0.5).warm_up(Hosted(provider="local", model="friend-v9"))
 
 
 def test_an_engine_that_is_not_there_is_told_in_words(artifacts):

@@ -93,16 +93,16 @@ def test_every_host_shows_what_was_trained_on(base, bases, adapter, tmp_path):
                 assert host.render(hosted, chat) == trained_on[name], f"{kind}: {name}"
 
 
-def test_the_engine_reads_as_many_tokens_as_the_template_makes(engine_url):
+def test_the_engine_reads_as_many_tokens_as_the_template_makes(starting_engine):
     """The engine is asked, not believed: the tokens it counts in its prompt are those of the rendered text."""
     from tokenizers import Tokenizer
 
-    warm_up_starter(engine_url, STARTER.parent, 120, threading.Event())
+    warm_up_starter(starting_engine, STARTER.parent, 120, threading.Event())
     tokenizer = Tokenizer.from_file(str(STARTER / "tokenizer.json"))
     for name in ("one message", "several turns", "marks in words"):
         messages = [{"role": message.role, "content": message.content} for message in GOLDEN[name]]
         body = {"model": str(STARTER), "messages": messages, "max_tokens": 1}
-        usage = httpx.post(f"{engine_url}/v1/chat/completions", json=body, timeout=120).json()["usage"]
+        usage = httpx.post(f"{starting_engine}/v1/chat/completions", json=body, timeout=120).json()["usage"]
         rendered = render_template(STARTER, GOLDEN[name])
         assert usage["prompt_tokens"] == len(tokenizer.encode(rendered, add_special_tokens=False).ids), name
 
