@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 from sqlalchemy import Engine
-from xdist.scheduler import LoadGroupScheduling
+from xdist.scheduler import LoadFileScheduling
 
 from service.hosting.engine import engine_command, engine_environment
 from tests.databases import emptied, made, opened
@@ -22,39 +22,44 @@ settings.register_profile("attune", deadline=None)  # a busy machine is no failu
 settings.load_profile("attune")
 
 
-# What takes seconds to start, and where the tests that use it run: in one process, so that it is started once.
+# Files that share something slow to start (an engine, all of `attune up`, a training run), whole nights first.
 _TOGETHER = {
-    "engine_url": "engine",
-    "up": "up",
-    "starting_engine": "hosting",
-    "adapter": "hosting",
-    "kto_run": "training",
-    "sft_run": "training",
+    "engine": (
+        "tests/test_nightly.py",
+        "tests/providers/test_catalog.py",
+        "tests/curation/test_replay.py",
+        "tests/cli/test_doctor.py",
+        "tests/cli/test_persona_gate.py",
+        "tests/cli/test_rehearse.py",
+    ),
+    "training": ("tests/training/", "tests/evaluation/test_likelihood.py"),
+    "hosting": ("tests/hosting/",),
+    "up": ("tests/cli/test_up.py", "tests/cli/test_engine_address.py", "tests/test_readme.py", "tests/browser/test_page.py"),
 }
 
 
-class Spread(LoadGroupScheduling):  # type: ignore[misc]  # xdist has no types
-    """Who runs what: a group stays in one process, and so does a file, whose tests share what they start."""
+def group_of(nodeid: str) -> str:
+    """Which tests run with this one, in one process: those of its group, or those of its file."""
+    file = nodeid.split("::", maxsplit=1)[0]
+    return next((group for group, files in _TOGETHER.items() if file.startswith(files)), file)
+
+
+class Spread(LoadFileScheduling):  # type: ignore[misc]  # xdist has no types
+    """What is slow to start is started in one process, once."""
 
     def _split_scope(self, nodeid: str) -> str:
-        group: str = super()._split_scope(nodeid)
-        return group.split("::", maxsplit=1)[0]
+        return group_of(nodeid)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> Spread:
-    """Tests are spread as `Spread` says."""
+    """Tests are spread over processes as `Spread` says."""
     return Spread(config, log)
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whole nights first, then the other groups: begun last, they would keep one process busy while the others had nothing left to do."""
-    for item in items:
-        for fixture in getattr(item, "fixturenames", ()):
-            if fixture in _TOGETHER:
-                item.add_marker(pytest.mark.xdist_group(_TOGETHER[fixture]))
-                break
-    items.sort(key=lambda item: (item.get_closest_marker("loop") is None, item.get_closest_marker("xdist_group") is None))
+    """Groups first, in their order: begun last, a whole night would keep one process busy while the others had nothing left to do."""
+    order = list(_TOGETHER)
+    items.sort(key=lambda item: order.index(group) if (group := group_of(item.nodeid)) in _TOGETHER else len(order))
 
 
 @pytest.fixture(scope="session")

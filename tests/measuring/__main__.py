@@ -11,7 +11,7 @@ from slipcover import Slipcover, merge_coverage, print_coverage
 
 ROOT = Path(__file__).parents[2]
 # One process more than there are cores: each waits now and then, for a browser or for what it started.
-_SPREAD = ("--numprocesses", str(min(os.cpu_count() or 1, 4) + 1), "--dist", "loadgroup", "--no-loadscope-reorder")
+_SPREAD = ("--numprocesses", str(min(os.cpu_count() or 1, 4) + 1), "--dist", "loadfile", "--no-loadscope-reorder")
 
 
 def main() -> int:
