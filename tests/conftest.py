@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 from sqlalchemy import Engine
-from xdist.scheduler import LoadFileScheduling
+from xdist.scheduler import LoadScopeScheduling
 
 from service.hosting.engine import engine_command, engine_environment
 from tests.databases import emptied, made, opened
@@ -44,13 +44,14 @@ def group_of(nodeid: str) -> str:
     return next((group for group, files in _TOGETHER.items() if file.startswith(files)), file)
 
 
-class Spread(LoadFileScheduling):  # type: ignore[misc]  # xdist has no types
+class Spread(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
     """What is slow to start is started in one process, once."""
 
     def _split_scope(self, nodeid: str) -> str:
         return group_of(nodeid)
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> Spread:
     """Tests are spread over processes as `Spread` says."""
     return Spread(config, log)

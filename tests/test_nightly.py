@@ -151,7 +151,7 @@ def shorten(box: Box, tuning: str = "") -> None:
 @pytest.mark.loop
 def test_a_night_learns_the_taste_and_the_next_exchange_is_answered_by_it(box: Box, engine_url: str) -> None:
     """After one night on replies rated by a taste, the new version is promoted, and on unseen messages it meets the taste more often."""
-    shorten(box, "tuning: {epochs: 2},")
+    shorten(box)
     add_rated_exchanges(box.engine, box.persona, 220, taste=makes_a_statement)
     with running(WORKER, box.environment, box.home / "worker.log"):
         wait_for_worker(box)

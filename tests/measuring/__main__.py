@@ -10,8 +10,9 @@ from pathlib import Path
 from slipcover import Slipcover, merge_coverage, print_coverage
 
 ROOT = Path(__file__).parents[2]
-# One process more than there are cores: each waits now and then, for a browser or for what it started.
-_SPREAD = ("--numprocesses", str(min(os.cpu_count() or 1, 4) + 1), "--dist", "loadfile", "--no-loadscope-reorder")
+# One process more than there are cores: each waits now and then, for a browser or for what it started. Files go to them in the order of
+# tests/conftest.py.
+_SPREAD = ("--numprocesses", str(min(os.cpu_count() or 1, 4) + 1), "--no-loadscope-reorder")
 
 
 def main() -> int:
@@ -20,7 +21,7 @@ def main() -> int:
         path = os.pathsep.join(filter(None, [str(Path(__file__).parent), os.environ.get("PYTHONPATH")]))
         ours = {"PYTHONPATH": path, "COVERAGE_NOTES": notes}
         command = [sys.executable, "-m", "pytest", *_SPREAD, *sys.argv[1:]]
-        # Compiled files are kept even where somebody set that they are not: hundreds of processes would compile them anew.
+        # Compiled files are kept even where somebody set that they are not: every process that is started would compile them anew.
         env = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
         code = subprocess.run(command, env={**env, **ours}, cwd=ROOT, check=False).returncode
         report(Path(notes))

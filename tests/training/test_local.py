@@ -71,13 +71,13 @@ def test_all_methods_train_one_adapter_in_4_bits_and_a_kill_costs_little(tmp_pat
         if progress.method == "dpo" and count_attempts(tmp_path) == 1 and (holder := RunFolder(tmp_path).holder()):
             os.killpg(holder.pid, signal.SIGKILL)
 
-    trained = LocalTrainer().train(tmp_path, make_spec("chunks", "sft", "dpo", quantization="4bit", epochs=2, batch=4), kill_once)
+    trained = LocalTrainer().train(tmp_path, make_spec("chunks", "sft", "dpo", quantization="4bit", epochs=3, batch=4), kill_once)
 
     assert trained.methods == ["chunks", "sft", "dpo"]
     assert trained.rows == {"liked": 12, "disliked": 0, "passages": 6, "pairs": 8, "left_out": 0}
-    assert trained.steps == 14 == reported[-1][1]
+    assert trained.steps == 21 == reported[-1][1]
     assert count_attempts(tmp_path) == 2
-    assert [method for method, _ in reported].count("sft") == 6  # the second attempt did not learn again what was learned
+    assert [method for method, _ in reported].count("sft") == 9  # the second attempt did not learn again what was learned
     losses = {method: [p.loss for p in RunFolder(tmp_path).progress_after(0)[0] if p.method == method] for method in trained.methods}
     assert all(told[-1] < told[0] for told in losses.values())
     assert {"adapter", "lock", "manifest.json", "progress.jsonl", "run.json", "train.log"} == {file.name for file in tmp_path.iterdir()}
