@@ -6,6 +6,7 @@ the thing is looked for, for as long as it takes, before it is asked for again.
 
 import time
 from collections.abc import Callable
+from typing import Self
 
 import openai
 import structlog
@@ -25,26 +26,32 @@ class Leaving(Exception):
 
 
 class Calls:
-    """One account at one host. `pause` is seconds between two looks at something; `patience` is seconds to look for something lost."""
+    """One account at one host, from entering it until it is left, which closes its connections.
 
-    def __init__(self, base_url: str, key: str, *, pause: float, patience: float) -> None:
+    `pause` is seconds between two looks at something; `patience` is seconds to look for something lost. Once `is_leaving`, whoever sleeps
+    or is about to raises `Leaving`.
+    """
+
+    def __init__(self, base_url: str, key: str, *, pause: float, patience: float, is_leaving: Callable[[], bool]) -> None:
         self.url = base_url
         self.pause = pause
         # Two attempts more for what only asks; what creates something is asked once.
         self.client = OpenAI(base_url=base_url, api_key=key or "none", max_retries=2, timeout=120)
         self.once = self.client.with_options(max_retries=0)
         self._patience = patience
-        self._leaving = False
+        self._is_leaving = is_leaving
 
-    def leave(self) -> None:
-        """Whoever sleeps or is about to raises `Leaving`."""
-        self._leaving = True
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.client.close()
 
     def sleep(self, seconds: float) -> None:
         """Sleep, and wake up to leave."""
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
-            if self._leaving:
+            if self._is_leaving():
                 raise Leaving
             time.sleep(min(0.2, left))
 

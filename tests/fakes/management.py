@@ -41,6 +41,8 @@ class ManagementServer:
 
     def __init__(self) -> None:
         self.asked: list[Asked] = []
+        self.connected: set[int] = set()
+        """The ports of those whose connection is open."""
 
     def answer(self, method: str, path: str, body: bytes) -> Reply | None:
         """Answer one request, or break the connection off; subclasses say how."""
@@ -56,6 +58,14 @@ class ManagementServer:
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
             disable_nagle_algorithm = True  # head and body are two writes: the second would wait for an acknowledgement
+
+            def setup(self) -> None:
+                super().setup()
+                outer.connected.add(self.client_address[1])
+
+            def finish(self) -> None:
+                super().finish()
+                outer.connected.discard(self.client_address[1])
 
             def _serve(self) -> None:
                 body = self.rfile.read(int(self.headers.get("content-length", 0)))

@@ -25,6 +25,7 @@ from service.training.openai import OpenAITrainer
 from service.training.openai_account import check_account, price_of
 from tests.fakes.contract import SCHEMAS
 from tests.fakes.tuning import BASE, Ending, TuningServer
+from tests.processes import until
 from tests.training.conftest import write_dataset
 
 SHARED = Path(__file__).parents[3] / "shared" / "contracts" / "openai-openapi.json"
@@ -309,6 +310,17 @@ def test_the_trainer_is_named_by_the_persona(spec, tmp_path):
             trainers.trainer_of(friend("nowhere"))
 
 
+def test_no_connection_outlives_its_run(spec, tmp_path):
+    """However a run or an estimate ends, its connections are closed then, not when the trainer goes."""
+    with host() as server:
+        kept = trainer(server)
+        kept.estimate(spec())
+        kept.train(tmp_path, spec(), nothing)
+        with pytest.raises(TrainingError, match="There is no base model"):
+            kept.estimate(spec(base="gpt-0"))
+        until(lambda: not server.connected, 10, "end of the connections")
+
+
 def friend(trainer: str) -> Persona:
     """A persona that is trained by this trainer."""
     settings = {"title": "Friend", "models": ["a:b"], "learning": {"trainer": trainer}}
@@ -317,8 +329,8 @@ def friend(trainer: str) -> Persona:
 
 def test_openai_itself_has_a_last_day():
     """From the day on which nobody can create a job there, that is said before anything is asked."""
-    client = OpenAI(api_key="key", base_url="https://api.openai.com/v1", max_retries=0)
-    with pytest.raises(TrainingError, match=r"closed its fine-tuning.*Set learning\.trainer"):
+    openai_itself = OpenAI(api_key="key", base_url="https://api.openai.com/v1", max_retries=0)
+    with openai_itself as client, pytest.raises(TrainingError, match=r"closed its fine-tuning.*Set learning\.trainer"):
         check_account(client, BASE, today=date(2027, 1, 6))
 
 
