@@ -1,13 +1,15 @@
 """Real processes for tests: started on loopback, waited for with a bound, ended by their id."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -73,3 +75,19 @@ def attune(env: Mapping[str, str], *arguments: str, seconds: float = 300) -> sub
         timeout=seconds,
         check=False,
     )
+
+
+def on_terminal(width: int, code: str) -> list[str]:
+    """The lines that a piece of Python prints on a terminal so many characters wide, without the colours."""
+    ours, theirs = os.openpty()
+    termios.tcsetwinsize(theirs, (40, width))
+    env = {name: value for name, value in os.environ.items() if name not in {"COLUMNS", "NO_COLOR"}}
+    with subprocess.Popen([sys.executable, "-c", code], env={**env, "TERM": "xterm"}, cwd=ROOT, stdout=theirs) as process:
+        os.close(theirs)
+        said = b""
+        with suppress(OSError):  # what Linux says where a terminal has nobody left to write to it
+            while more := os.read(ours, 4096):
+                said += more
+        os.close(ours)
+    assert process.returncode == 0
+    return re.sub(r"\x1b\[[0-9;]*m", "", said.decode()).splitlines()

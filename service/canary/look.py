@@ -105,5 +105,5 @@ def _counted(trial: Canary, found: Standing) -> str:
     known, likes = found.beside.votes, found.beside.ups
     if found.past:
         known, likes = known + found.history.votes, likes + found.history.ups
-    theirs = f"of the champion's {known} {likes / known:.0%}" if known else "and nobody had rated the champion"
+    theirs = f"and {likes / known:.0%} of the champion's {known}" if known else "and nobody had rated the champion"
     return f"People liked {version.ups / version.votes:.0%} of its {version.votes} rated replies, {theirs}: it was not found worse."

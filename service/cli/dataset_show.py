@@ -1,5 +1,6 @@
 """`attune dataset list`, `show` and `diff`: which datasets there are, their datasheets and lineage, and what changed."""
 
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from rich.console import Console
 from rich.markdown import Markdown
 from sqlmodel import Session
 
-from service.cli.output import as_json, database, settings, show_json, show_rows
+from service.cli.output import WHEN, as_json, database, in_minutes, settings, show_json, show_rows
 from service.curation.dataset import find_damage, read_manifest
 from service.curation.datasheet import DATASHEET, facts_of, write_datasheet
 from service.curation.difference import as_markdown, compare
@@ -41,12 +42,12 @@ def list_frozen(persona: str | None, as_json: bool) -> None:
             _count(row, "train"),
             _count(row, "holdout"),
             row["counts"].get("train_pairs", 0),
-            row["made_at"],
+            in_minutes(datetime.fromisoformat(row["made_at"])),
         )
         for row in rows
     ]
     empty = "There is no dataset yet. A night makes one: attune nightly PERSONA --wait"
-    show_rows(("persona", "dataset", "train", "holdout", "pairs", "made_at"), cells, empty)
+    show_rows(("persona", "dataset", "train", "holdout", "pairs", WHEN), cells, empty)
 
 
 @click.command()

@@ -2,7 +2,7 @@
 
 import rich_click as click
 
-from service.cli.output import as_json, database, settings, show_json, show_rows
+from service.cli.output import WHEN, as_json, database, in_minutes, settings, show_json, show_rows
 from service.curation.imports.storage import list_imports, withdraw_import
 from service.db.engine import reading, transaction
 from service.db.tables import Import
@@ -21,9 +21,9 @@ def imports(persona: str | None, as_json: bool) -> None:
     if as_json:
         show_json([_document(one) for one in found])
     else:
-        rows = [(one.id, one.persona, one.source, one.form, _counts(one), f"{one.created_at:%Y-%m-%d %H:%M}", _state(one)) for one in found]
+        rows = [(one.id, one.persona, one.source, one.form, _counts(one), in_minutes(one.created_at), _state(one)) for one in found]
         empty = "Nothing was imported yet. See: attune exchanges import --help, attune transcript import --help"
-        show_rows(("id", "persona", "file", "form", "what", "at (UTC)", "state"), rows, empty)
+        show_rows(("id", "persona", "file", "form", "what", WHEN, "state"), rows, empty)
 
 
 @click.command("withdraw-import")

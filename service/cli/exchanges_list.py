@@ -3,10 +3,12 @@
 import rich_click as click
 from sqlmodel import col, select
 
-from service.cli.output import as_json, database, settings, show_json, show_rows
+from service.cli.output import WHEN, as_json, database, in_minutes, settings, short_id, show_json, show_rows
 from service.db.engine import reading
-from service.db.tables import Exchange, Rating, Thumb, Version
+from service.db.tables import Exchange, ExchangeState, Rating, Thumb, Version
 from service.personas.shelf import read_personas
+
+NOTHING_YET = "Nothing was said yet. Start: attune up"
 
 
 @click.command("list")
@@ -36,11 +38,21 @@ def list_exchanges(persona: str | None, limit: int, as_json: bool) -> None:
             "rating": None if thumbs.get(exchange.id) in {None, Thumb.withdrawn} else thumbs[exchange.id].value,
             "message": exchange.message,
             "reply": exchange.reply,
+            "created_at": exchange.created_at.isoformat(),
         }
         for exchange, number in found
     ]
     if as_json:
         show_json(rows)
-    else:
-        columns = ("persona", "version", "state", "rating", "message", "reply")
-        show_rows(columns, [tuple(row[name] for name in columns) for row in rows], "Nothing was said yet. Start: attune up")
+        return
+    cells = [
+        (short_id(each.id), in_minutes(each.created_at), f"{each.persona} {row['version']}", row["rating"], each.message, _reply(each))
+        for (each, _), row in zip(found, rows, strict=True)
+    ]
+    show_rows(("id", WHEN, "by", "rating", "message", "reply"), cells, NOTHING_YET)
+
+
+def _reply(exchange: Exchange) -> str:
+    """What was replied; unless it came to its end, also what became of it."""
+    ended = exchange.state == ExchangeState.complete
+    return exchange.reply or "" if ended else f"({exchange.state.value}) {exchange.reply or ''}"

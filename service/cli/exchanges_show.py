@@ -1,28 +1,34 @@
 """`attune exchanges show`: all that is known of one exchange, and what learned from it."""
 
+from datetime import datetime
 from typing import Any
 
 import rich_click as click
 from sqlmodel import Session, col, select
 
-from service.chat.exchange import get_exchange
-from service.cli.output import as_json, database, show_json, show_rows
+from service.cli.exchanges_list import NOTHING_YET
+from service.cli.named import LATEST, find_named
+from service.cli.output import as_json, database, in_minutes, show_json, show_record
 from service.db.engine import reading
 from service.db.tables import Conversation, Dataset, Exchange, Prompt, Rating, Sample, Version
 
 
 @click.command()
-@click.argument("exchange_id", metavar="ID")
+@click.argument("named", metavar="ID|latest", default=LATEST)
 @as_json
-def show(exchange_id: str, as_json: bool) -> None:
-    """Show the exchange ID: its words, who made the reply, every rating of it, and the datasets it became part of."""
+def show(named: str, as_json: bool) -> None:
+    """Show an exchange: its words, who made the reply, every rating of it, and the datasets it became part of.
+
+    ID is the whole id, as an app has it too, or its last letters, as the list shows them.
+    """
     with database() as engine, reading(engine) as session:
-        exchange = get_exchange(session, exchange_id)
+        newest_first = select(Exchange).order_by(col(Exchange.id).desc())
+        exchange = find_named(session, newest_first, col(Exchange.id), named.removeprefix("chatcmpl-"), "exchange", NOTHING_YET)
         document = _document(session, exchange)
     if as_json:
         show_json(document)
         return
-    show_rows(("", "", ""), [*_said(document), *_lines(document)], "")
+    show_record([*_said(document), *_lines(document)])
 
 
 def _document(session: Session, exchange: Exchange) -> dict[str, Any]:
@@ -80,7 +86,7 @@ def _lines(document: dict[str, Any]) -> list[tuple[Any, ...]]:
         ("persona", "", f"{document['persona']} {document['version']}"),
         ("state", "", document["error"] or document["state"]),
         ("made by", "", by or "nobody yet"),
-        ("at", "", document["created_at"]),
+        ("at", "", f"{in_minutes(datetime.fromisoformat(document['created_at']))} UTC"),
         ("conversation", "", document["conversation_id"]),
     ]
     ratings = [("rating" if rating["stands"] else "earlier rating", rating["rating"], _words(rating)) for rating in document["ratings"]]

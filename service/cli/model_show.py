@@ -7,7 +7,7 @@ from sqlmodel import Session
 
 from service import registry
 from service.cli.dataset_show import show_markdown
-from service.cli.output import as_json, database, settings, show_json, show_rows
+from service.cli.output import as_json, database, settings, show_json, show_record, show_rows
 from service.db.engine import reading, transaction
 from service.db.tables import Night, Person, Version
 from service.errors import Invalid, NotFound
@@ -67,7 +67,8 @@ def lineage(persona: str | None, version: str, person: str | None, as_json: bool
     if as_json:
         show_json(came)
         return
-    show_rows(("from", "which"), [(name, value) for name, value in came.items() if name != "origins" and value is not None], "")
+    show_record([(name, value) for name, value in came.items() if name != "origins" and value is not None], ("from", "which"))
+    click.echo()
     columns = ("side", "form", "origin", "rows")
     show_rows(columns, [tuple(row[name] for name in columns) for row in came["origins"]], "It was not trained on any sample.")
 

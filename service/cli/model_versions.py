@@ -5,7 +5,7 @@ import rich_click as click
 from service import registry
 from service.canary.trial import promote_by_hand
 from service.cli.model_rollback import as_dict, make_servable, show_champion
-from service.cli.output import as_json, database, settings, show_json, show_rows
+from service.cli.output import WHEN, as_json, database, in_minutes, settings, show_json, show_rows
 from service.db.engine import reading, transaction
 from service.db.tables import Version
 from service.personas.persona import Persona
@@ -23,15 +23,16 @@ def list_versions(persona: str | None, as_json: bool) -> None:
             for each in personas:
                 registry.champion(session, each.name)
         with reading(engine) as session:
-            found = [as_dict(version) for version in registry.list_versions(session, persona)]
+            found = list(registry.list_versions(session, persona))
     if persona and not found:
         personas.get(persona)
     if as_json:
-        show_json(found)
-    else:
-        columns = ("persona", "version", "stage", "model", "created_at")
-        rows = [tuple(row[name] or ("as the persona file says" if name == "model" else "") for name in columns) for row in found]
-        show_rows(columns, rows, "There is no version of that persona.")
+        show_json([as_dict(version) for version in found])
+        return
+    rows = [
+        (each.persona, each.name, each.stage.value, in_minutes(each.created_at), each.model or "as the persona file says") for each in found
+    ]
+    show_rows(("persona", "version", "stage", WHEN, "model"), rows, "There is no version of that persona.")
 
 
 @click.command()

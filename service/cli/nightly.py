@@ -1,6 +1,8 @@
 """`attune nightly`: run a night now and wait for its receipt."""
 
+import re
 import time
+from textwrap import fill
 from typing import Any
 
 import rich_click as click
@@ -11,13 +13,14 @@ from sqlalchemy import Engine
 from sqlmodel import select
 
 from service import ledger
-from service.cli.output import as_json, database, settings, show_json
+from service.cli.output import as_json, database, settings, short_id, show_json
 from service.db.engine import reading, transaction
 from service.db.tables import Night, Outcome, Receipt, ReceiptKind
 from service.errors import Conflict, Unavailable
 from service.personas.shelf import read_personas
 
 _POLL_SECONDS = 0.5
+_SENTENCE_END = re.compile(r"(?<=[.!?]) (?=[A-Z])")
 _ABANDONED_SECONDS = 60.0
 _STEPS = ("queued", "freeze", "train", "host", "evaluate", "decide")
 _EXIT = {Outcome.promoted: 0, Outcome.canary: 0, Outcome.rejected: 6, Outcome.skipped: 6, Outcome.failed: 1}
@@ -46,8 +49,7 @@ def nightly(persona: str, wait: bool, as_json: bool) -> None:
     if as_json:
         show_json(_as_dict(receipt))
     else:
-        click.echo(f"{receipt.outcome.value}: {receipt.reason}")
-        click.echo(f"{persona} is served by {receipt.champion}.", err=True)
+        show_outcome(receipt)
     raise Exit(_EXIT[receipt.outcome])
 
 
@@ -108,6 +110,17 @@ def _detail(progress: dict[str, Any]) -> str:
 def _receipt(engine: Engine, night_id: str) -> Receipt:
     with reading(engine) as session:
         return session.exec(select(Receipt).where(Receipt.night_id == night_id, Receipt.kind == ReceiptKind.night)).one()
+
+
+def show_outcome(receipt: Receipt) -> None:
+    """Say how a night ended: a paragraph, which a terminal shows by its sentences; then who serves, and where there is more."""
+    outcome = f"{receipt.outcome.value}: {receipt.reason}"
+    console = Console()
+    if console.is_terminal:
+        outcome = "\n".join(fill(each, console.width - 1, subsequent_indent="  ") for each in _SENTENCE_END.split(outcome))
+    click.echo(outcome)
+    more = f"All of it: attune receipts show {short_id(receipt.id)}"
+    click.echo(f"{receipt.persona} is served by {receipt.champion}. {more}", err=True)
 
 
 def _as_dict(receipt: Receipt) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from typing import Any
 
 import rich_click as click
 
-from service.cli.output import settings, show_rows
+from service.cli.output import settings, show_record
 from service.personas.card_export import export_card
 from service.personas.card_import import USER, import_card
 from service.personas.shelf import read_personas
@@ -23,7 +23,7 @@ def import_persona(file: Path, name: str, models: str, user: str, force: bool) -
     """Make a persona of a Character Card (V1, V2 or V3; JSON, PNG or CHARX)."""
     asked = [model.strip() for model in models.split(",") if model.strip()]
     done = import_card(file, settings().personas, name=name, models=asked, user=user, force=force)
-    show_rows(("field", "became"), done.fields, "")
+    show_record(done.fields, ("field", "became"))
     for note in done.notes:
         click.echo(f"note: {note}", err=True)
     if done.replaced:

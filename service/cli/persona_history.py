@@ -11,7 +11,7 @@ from rich.text import Text
 from sqlmodel import Session
 
 from service.chat.revision import Kept, find_revision, kept_under, list_revisions
-from service.cli.output import as_json, database, settings, show_json, show_rows
+from service.cli.output import WHEN, as_json, database, in_minutes, settings, show_json, show_rows
 from service.db.engine import reading
 from service.db.tables import Revision
 from service.errors import NotFound
@@ -43,9 +43,11 @@ def revisions(name: str, as_json: bool) -> None:
     if as_json:
         show_json(rows)
     else:
-        columns = ("revision", "created_at", "exchanges", "present")
-        shown = [[("yes" if row[each] else "") if each == "present" else row[each] for each in columns] for row in rows]
-        show_rows(columns, shown, "No text of it was ever served. Start: attune up")
+        shown = [
+            (row["revision"], in_minutes(each.revision.created_at), row["exchanges"], "yes" if row["present"] else "")
+            for row, each in zip(rows, kept, strict=True)
+        ]
+        show_rows(("revision", WHEN, "exchanges", "present"), shown, "No text of it was ever served. Start: attune up")
 
 
 @click.command()

@@ -6,16 +6,15 @@ import rich_click as click
 from sqlmodel import Session, col, select
 
 from service.cli.dataset_show import show_markdown
-from service.cli.output import as_json, database, settings, show_json, show_rows
+from service.cli.named import LATEST, find_named
+from service.cli.output import WHEN, as_json, database, in_minutes, settings, short_id, show_json, show_rows
 from service.db.engine import reading
 from service.db.tables import Canary, Night, Outcome, Receipt, ReceiptKind, Version
-from service.errors import Invalid, NotFound
 from service.personas.shelf import read_personas
 from service.proof.page import write_page
 from service.proof.record import record_of
 
-_SHORT_ID = 8
-_ID = 32
+_NONE_YET = "There is no receipt yet. A night leaves one: attune nightly PERSONA --wait"
 
 
 @click.group()
@@ -42,15 +41,13 @@ def list_receipts(persona: str | None, outcome: str | None, kind: str | None, li
         show_json([_as_dict(receipt) for receipt in found])
         return
     rows = [
-        (each.id[-_SHORT_ID:], each.persona, f"{each.created_at:%Y-%m-%d %H:%M}", each.kind, each.outcome, each.version, each.reason)
-        for each in found
+        (short_id(each.id), each.persona, in_minutes(each.created_at), each.kind, each.outcome, each.version, each.reason) for each in found
     ]
-    empty = "There is no receipt yet. A night leaves one: attune nightly PERSONA --wait"
-    show_rows(("id", "persona", "when", "of a", "outcome", "version", "reason"), rows, empty)
+    show_rows(("id", "persona", WHEN, "of a", "outcome", "version", "reason"), rows, _NONE_YET)
 
 
 @receipts.command()
-@click.argument("named", metavar="ID|latest", default="latest")
+@click.argument("named", metavar="ID|latest", default=LATEST)
 @click.option("--persona", help="Only of this persona.")
 @click.option("--markdown", is_flag=True, help="Print the page as Markdown, on a terminal too.")
 @as_json
@@ -78,18 +75,7 @@ def show(named: str, persona: str | None, markdown: bool, as_json: bool) -> None
 def _find(session: Session, named: str, persona: str | None) -> Receipt:
     query = select(Receipt).order_by(col(Receipt.id).desc())
     query = query.where(Receipt.persona == persona) if persona else query
-    if named == "latest":
-        newest = session.exec(query).first()
-        if newest is None:
-            raise NotFound("There is no receipt yet. A night leaves one: attune nightly PERSONA --wait", code="receipt_not_found")
-        return newest
-    wanted = named.lower()
-    found = session.exec(query.where(col(Receipt.id).endswith(wanted, autoescape=True)).limit(2)).all() if 4 <= len(wanted) <= _ID else []
-    if len(found) > 1:
-        raise Invalid(f"Several receipts end in '{named}'. Give more of the id: attune receipts list --json", code="receipt_ambiguous")
-    if not found:
-        raise NotFound(f"There is no receipt '{named[:_ID]}'. See: attune receipts list", code="receipt_not_found")
-    return found[0]
+    return find_named(session, query, col(Receipt.id), named, "receipt", _NONE_YET)
 
 
 def _as_dict(receipt: Receipt) -> dict[str, Any]:

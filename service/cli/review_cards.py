@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 from sqlmodel import Session
 
-from service.cli.output import on_one_line
+from service.cli.output import on_one_line, short_id
 from service.curation.quarantine import PEOPLE_KINDS
 from service.curation.reviews import said
 from service.db.tables import Person, Rating, Review
@@ -19,7 +19,6 @@ _WHY = {
     "unlikely": "a liked reply that the base finds very unlikely",
 }
 _STATES = {None: "waits", True: "approved", False: "refused"}
-_SHORT_ID = 8
 
 
 class Line(NamedTuple):
@@ -71,7 +70,7 @@ class Card(NamedTuple):
     @property
     def short_id(self) -> str:
         """The end of the id, by which a review can be called."""
-        return self.review.id[-_SHORT_ID:]
+        return short_id(self.review.id)
 
     def document(self) -> dict[str, Any]:
         """As JSON shows it."""
@@ -120,4 +119,4 @@ def _who(session: Session, review: Review) -> str:
     if person is None:
         return ""
     source = person.external.partition(":")[0]
-    return on_one_line(f"{person.name} ({source})" if person.name else f"{source} {person.id[-_SHORT_ID:]}")
+    return on_one_line(f"{person.name} ({source})" if person.name else f"{source} {short_id(person.id)}")

@@ -11,12 +11,11 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from sqlalchemy import Engine
 
 from service import ledger
-from service.cli.output import as_json, database, settings, show_json, show_rows
+from service.cli.output import WHEN, as_json, database, in_minutes, settings, short_id, show_json, show_rows
 from service.db.engine import reading, transaction
 from service.db.tables import RunState, TrainingRun, now
 from service.personas.shelf import read_personas
 
-_SHORT_ID = 8
 _POLL_SECONDS = 0.5
 _UNDER_WAY = {RunState.queued, RunState.running}
 _EXIT = {RunState.succeeded: 0, RunState.failed: 1, RunState.cancelled: 1}
@@ -39,7 +38,7 @@ def list_runs(persona: str | None, as_json: bool) -> None:
     if as_json:
         show_json([_as_dict(run) for run in runs])
         return
-    columns = ("run", "persona", "trainer", "method", "base", "state", "began", "minutes", "where")
+    columns = ("run", "persona", "trainer", "method", "base", "state", WHEN, "minutes", "where")
     show_rows(columns, [_row(run) for run in runs], "Nothing was trained yet. A night trains once there is enough to learn from.")
 
 
@@ -72,7 +71,7 @@ def stop(run: str, as_json: bool) -> None:
     if as_json:
         show_json(document)
     else:
-        click.echo(f"{found.persona}'s training run is asked to stop. Follow it: attune train watch {found.id[-_SHORT_ID:]}", err=True)
+        click.echo(f"{found.persona}'s training run is asked to stop. Follow it: attune train watch {short_id(found.id)}", err=True)
 
 
 def _follow(engine: Engine, run_id: str, as_json: bool) -> TrainingRun:
@@ -114,9 +113,9 @@ def _measured(run: TrainingRun, name: str) -> float | None:
 
 
 def _row(run: TrainingRun) -> tuple[Any, ...]:
-    began = run.created_at.strftime("%Y-%m-%d %H:%M")
     where = _where(run) if run.state in _UNDER_WAY else run.error
-    return run.id[-_SHORT_ID:], run.persona, run.trainer, run.method, run.base, run.state.value, began, _minutes(run), where
+    began = in_minutes(run.created_at)
+    return short_id(run.id), run.persona, run.trainer, run.method, run.base, run.state.value, began, _minutes(run), where
 
 
 def _minutes(run: TrainingRun) -> str:

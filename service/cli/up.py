@@ -3,6 +3,7 @@
 import fcntl
 import importlib.util
 import os
+import shutil
 import signal
 import socket
 import sys
@@ -112,7 +113,8 @@ def _welcome(settings: Settings, personas: Personas, stream: Stream, stop: threa
         if stop.wait(0.3) or time.monotonic() > end:
             return
     names = [persona.name for persona in personas]
-    key = first_key or "the one shown at the first start; a new one: attune keys create"
+    attune = _command()
+    key = first_key or f"the one shown at the first start; a new one: {attune} keys create"
     stream.say(
         f"""
   Attune is running.
@@ -124,13 +126,23 @@ def _welcome(settings: Settings, personas: Personas, stream: Stream, stop: threa
 
   Try next
     1. Chat in the browser and rate the replies with the thumbs.
-    2. See what was said:     attune exchanges list
-    3. Run a night now:       attune nightly {names[0]} --wait
-    4. See the versions:      attune model list
+    2. See what was said:     {attune} exchanges list
+    3. Run a night now:       {attune} nightly {names[0]} --wait
+    4. See the versions:      {attune} model list
 
   Nights run by themselves at '{settings.nightly}' ({settings.timezone}). Ctrl-C stops everything.
 """
     )
+
+
+def _command() -> str:
+    """What a person types for `attune` where they are: `make run` puts it on no path."""
+    if shutil.which("attune"):
+        return "attune"
+    script = Path(sys.prefix, "bin", "attune")
+    if not script.exists():
+        return f"{sys.executable} -m service"
+    return str(script.relative_to(Path.cwd()) if script.is_relative_to(Path.cwd()) else script)
 
 
 def _answers(url: str) -> bool:

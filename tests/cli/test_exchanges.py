@@ -172,5 +172,7 @@ def test_one_exchange_is_shown_with_all_that_is_known(told: Shell) -> None:
     assert table.code == 0
     assert "[/bold] [red]now [2J  and then" in table.out
     assert "\x1b" not in table.out
+    for name in (nasty["id"][-8:], "latest"):
+        assert told("exchanges", "show", name).out == table.out
     missing = told("exchanges", "show", "nothing")
-    assert (missing.code, missing.err) == (3, "attune: There is no such exchange.\n")
+    assert (missing.code, missing.err) == (3, "attune: There is no exchange 'nothing'. See: attune exchanges list\n")

@@ -1,5 +1,6 @@
 """`attune nightly`: asking for a night and waiting for its receipt."""
 
+import re
 import signal
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from service import ledger
 from service.db.engine import transaction
 from service.db.tables import Outcome, Worker, now
 from tests.cli.conftest import Shell
-from tests.processes import ROOT
+from tests.processes import ROOT, on_terminal
 
 _STEPS = ("freeze", "train", "host", "evaluate", "decide")
 
@@ -96,11 +97,29 @@ def test_the_exit_code_says_how_the_night_ended(attune: Shell, outcome: Outcome,
 
 
 def test_a_night_for_eyes(attune: Shell) -> None:
-    """Without --json the outcome and its reason are one line on stdout, and who serves is on stderr."""
+    """Without --json the outcome and its reason are one line on stdout; who serves, and where there is more, is on stderr."""
     with working(attune, Outcome.skipped, "Too little was rated."):
         ended = attune("nightly", "friend", "--wait")
     assert (ended.code, ended.out) == (6, "skipped: Too little was rated.\n")
-    assert ended.err.splitlines()[-1] == "friend is served by v0."
+    said = re.fullmatch(r"friend is served by v0\. All of it: attune (receipts show \w{8})", ended.err.splitlines()[-1])
+    assert said is not None
+    assert "Too little was rated." in attune(*said[1].split()).out
+
+
+def test_a_terminal_shows_a_reason_by_its_sentences() -> None:
+    """A receipt's paragraph is long: on a terminal each sentence begins a line, and goes on indented."""
+    receipt = "Receipt(id='01a2', persona='friend', outcome=Outcome.promoted, champion='v1', details={}, reason=reason)"
+    reason = f"The candidate takes over. It tells {'them ' * 20}apart, by +2.1 nats per token (95 % interval +0.3 to +3.9). It is watched."
+    lines = on_terminal(
+        60,
+        "from service.cli.nightly import show_outcome\nfrom service.db.tables import Outcome, Receipt\n"
+        f"reason = {reason!r}\nshow_outcome({receipt})",
+    )
+
+    assert lines[0] == "promoted: The candidate takes over."
+    assert lines[1].startswith("It tells them") and all(line.startswith("  ") for line in lines[2:-1])
+    assert lines[-1] == "It is watched."
+    assert " ".join(line.strip() for line in lines) == f"promoted: {reason}"
 
 
 def test_one_night_at_a_time(attune: Shell) -> None:

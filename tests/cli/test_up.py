@@ -2,7 +2,10 @@
 
 import json
 import os
+import re
+import shlex
 import signal
+import subprocess
 import sys
 from functools import partial
 from pathlib import Path
@@ -12,7 +15,7 @@ import psutil
 from openai import OpenAI
 
 from tests.conftest import Up
-from tests.processes import answers, attune, environment, free_port, running, until
+from tests.processes import ROOT, answers, attune, environment, free_port, running, until
 
 
 def part(up: Up, word: str) -> psutil.Process:
@@ -21,10 +24,14 @@ def part(up: Up, word: str) -> psutil.Process:
 
 
 def test_it_says_where_everything_is_and_what_to_try(up: Up) -> None:
-    """The welcome names the chat's address, the base URL for apps with a key, and the next commands."""
+    """The welcome names the chat's address, the base URL for apps with a key, and the next commands, which work as they are printed."""
     assert f"Chat      {up.url}/" in up.log
     assert f"API       {up.url}/v1" in up.log
-    assert "attune nightly friend --wait" in up.log
+    assert re.search(r"Run a night now: .*attune nightly friend --wait", up.log)
+    printed = re.search(r"See the versions: +(.+)", up.log)
+    assert printed is not None
+    done = subprocess.run(shlex.split(printed[1]), env=up.environment, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, "friend" in done.stdout) == (0, True), done.stderr
 
 
 def test_an_app_chats_with_the_key_it_printed(up: Up) -> None:
