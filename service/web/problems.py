@@ -9,9 +9,11 @@ import msgspec
 import structlog
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
+from litestar.handlers.base import BaseRouteHandler
 from sqlalchemy.exc import DataError
 
 from service.errors import AttuneError, Invalid, RateLimited
+from service.web.fields import describe
 from service.web.requests import request_id
 
 AnyRequest = Request[Any, Any, Any]
@@ -131,7 +133,7 @@ def _words(request: AnyRequest, error: HTTPException, allowed: str) -> tuple[str
     """What was wrong and what to do about it, and the field if one is to blame."""
     path = request.url.path
     if isinstance(error, ValidationException) and isinstance(error.extra, list) and error.extra:
-        return _fields(error.extra)
+        return _fields(request.route_handler, error.extra)
     match error.status_code:
         case 400 if "host header" in error.detail:
             return "The Host header is no name of a host.", None
@@ -156,9 +158,9 @@ def _hint(path: str) -> str:
     return _ELSEWHERE.get(first, "Attune speaks GET /v1/models and POST /v1/chat/completions. ") if path.startswith("/v1/") else ""
 
 
-def _fields(complaints: list[Any]) -> tuple[str, str | None]:
+def _fields(handler: BaseRouteHandler, complaints: list[Any]) -> tuple[str, str | None]:
     """What the framework says of the fields. It calls the whole body `data`; a missing body is a complaint with no words."""
-    named = [(str(item.get("key") or "").removeprefix("data"), str(item.get("message", ""))) for item in complaints]
+    named = [describe(handler, each) for each in complaints]
     if named == [("", "'data'")]:
         return "The body is empty. Send one JSON object.", None
     details = "; ".join(f"{name}: {message}" if name else message for name, message in named)

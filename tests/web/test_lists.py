@@ -152,9 +152,9 @@ def test_a_row_that_is_none_is_refused(operator: httpx.Client, path: str, after:
 @pytest.mark.parametrize(
     ("path", "words"),
     [
-        ("/api/exchanges?state=over", "state: Invalid enum value 'over'"),
-        ("/api/exchanges?rating=withdrawn", "rating: Invalid enum value 'withdrawn'"),
-        ("/api/runs?state=complete", "state: Invalid enum value 'complete'"),
+        ("/api/exchanges?state=over", "must be: state: Invalid enum value 'over' (it is one of: open, complete, cancelled,"),
+        ("/api/exchanges?rating=withdrawn", "must be: rating: Invalid enum value 'withdrawn' (it is one of: down, up)."),
+        ("/api/runs?state=complete", "must be: state: Invalid enum value 'complete' (it is one of: queued,"),
         ("/api/versions?stage=king", "stage: Invalid enum value 'king'"),
         ("/api/receipts?outcome=", "outcome: Invalid enum value ''"),
         ("/api/datasets?state=open", "This list has no parameter 'state'. It knows limit, after, persona."),
@@ -162,7 +162,7 @@ def test_a_row_that_is_none_is_refused(operator: httpx.Client, path: str, after:
     ],
 )
 def test_a_filter_that_cannot_be_is_refused(operator: httpx.Client, path: str, words: str) -> None:
-    """A value that does not exist is named, and so is a filter that the list does not have."""
+    """A value that does not exist is named with those that do, and so is a filter that the list does not have."""
     assert words in complaint(operator.get(path), 400)
 
 
