@@ -97,6 +97,8 @@ def _share(natural: Sequence[int], room: int) -> list[int]:
 
 def _beginning(console: Console, cell: str, width: int) -> Text:
     """As much of a text as its lines hold in a column of this width."""
+    if cell_len(cell) <= width:
+        return Text(cell)
     lines = Text(cell).wrap(console, width)
     if len(lines) > _LINES:
         lines[_LINES - 1] = Text(set_cell_size(lines[_LINES - 1].plain, width - 1).rstrip() + "…")

@@ -146,7 +146,9 @@ def test_a_wrong_last_event_id_is_refused(shared: Service, wrong: str) -> None:
     """An event number that is none gets words, not a stream from the start."""
     with talk_with(shared, "echo") as talk:
         name = exchange_of(talk.say("hi"))
-        assert "must be: Last-Event-ID: " in complaint(talk.client.get(f"/api/exchanges/{name}/stream", headers={"last-event-id": wrong}), 400)
+        assert "must be: Last-Event-ID: " in complaint(
+            talk.client.get(f"/api/exchanges/{name}/stream", headers={"last-event-id": wrong}), 400
+        )
 
 
 def test_a_failure_is_told_in_the_stream(shared: Service) -> None:
