@@ -10,16 +10,14 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col, func, select
 
 from service.curation.quarantine import BURST, CONTRARY, CROWD, NEW_PERSON, PEOPLE_KINDS, ROLLED_BACK, SWEEP, UNLIKELY, Decided, Finding
+from service.db.named import find_by_end
 from service.db.tables import Exchange, Person, Rating, Review, now
-from service.errors import Invalid, NotFound
 
 KINDS = (ROLLED_BACK, SWEEP, BURST, CROWD, CONTRARY, UNLIKELY, NEW_PERSON)
 """Every kind, in the order in which the owner is asked."""
 
 _INSERT: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 _ROWS_AT_ONCE = 5_000
-_ID = 32
-_SHORTEST_NAME = 4
 
 
 def file_findings(session: Session, persona: str, findings: Sequence[Finding], kinds: Collection[str] = KINDS) -> None:
@@ -84,19 +82,9 @@ def decide_all(session: Session, kind: str, approve: bool, persona: str | None =
 
 
 def find_review(session: Session, name: str) -> Review:
-    """The review with this id, or the one whose id ends so; raise `NotFound` when there is none, `Invalid` when there are several.
-
-    Ids are told apart by their ends: they begin with the moment, which is one for all that a build files.
-    """
-    found: list[Review] = []
-    if _SHORTEST_NAME <= len(name) <= _ID:
-        named = col(Review.id) == name if len(name) == _ID else func.substr(col(Review.id), _ID + 1 - len(name)) == name
-        found = list(session.exec(select(Review).where(named).limit(2)))
-    if len(found) > 1:
-        raise Invalid(f"Several reviews end in '{name}'. Give more of the id: attune review list --json", code="review_ambiguous")
-    if not found:
-        raise NotFound(f"There is no review '{name[:_ID]}'. List them: attune review list --all", code="review_not_found")
-    return found[0]
+    """The review with this id, or the one whose id ends so; raise `NotFound` when there is none, `Invalid` when there are several."""
+    way_out = "List them: attune review list --all"
+    return find_by_end(session, select(Review), col(Review.id), name, "review", "review", way_out)
 
 
 def list_reviews(session: Session, persona: str | None = None, *, kind: str | None = None, decided: bool = False) -> list[Review]:

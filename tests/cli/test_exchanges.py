@@ -66,6 +66,18 @@ def test_a_table_shows_whatever_was_said(told: Shell) -> None:
     assert "\x07" not in table.out
 
 
+def test_a_reply_that_broke_off_is_told_from_one_that_ended(told: Shell) -> None:
+    """What became of it stands before what there is of it; a list says when, and names each by the end of its id."""
+    newest = told("exchanges", "list", "--json").document[0]
+    with told.database() as engine, transaction(engine) as session:
+        broken_off = session.get_one(Exchange, newest["id"])
+        broken_off.state = ExchangeState.cancelled
+        session.add(broken_off)
+    first, second = told("exchanges", "list").out.splitlines()[1:3]
+    assert first.endswith("(cancelled) reply 2") and second.endswith("  reply 1")
+    assert first.startswith(f"{newest['id'][-8:]}  {newest['created_at'][:10]} {newest['created_at'][11:16]}  mentor v0")
+
+
 def test_nothing_said_yet_is_said(here: Shell) -> None:
     """An empty list is `[]` for programs and a hint for people; of a persona that does not exist it is exit 3."""
     assert here("exchanges", "list", "--json").document == []
